@@ -1,0 +1,57 @@
+# Every target does all of its own set-up: a fresh machine needs make, Python 3.11 and this directory.
+
+PYTHON ?=
+SEEDS ?= 2000
+ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.built
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format unit slow bench soak simulate docs packages clean
+
+help:  ## what can be done here
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(STAMP)  ## a registry, three instances, a caller; then one is killed, one drained, the registry stopped
+	@$(BIN)/python demo/run.py $(ARGS)
+
+test: lint unit  ## everything that must hold before a commit: lint, types, tests
+
+lint: $(STAMP)  ## rules, formatting and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(STAMP)  ## let ruff format and fix what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+unit: $(STAMP) packages  ## the default test run alone (ARGS="tests/core -k lease")
+	@$(BIN)/python -m pytest $(ARGS)
+
+slow: $(STAMP) packages  ## the tests that take minutes
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+bench: $(STAMP) packages  ## each figure beside its reference; writes bench/RESULTS.md
+	@$(BIN)/python -m bench $(ARGS)
+
+soak: $(STAMP) packages  ## hours of load, watching memory and descriptors (ARGS="--minutes 60")
+	@$(BIN)/python -m bench.soak $(ARGS)
+
+simulate: $(STAMP)  ## the seeded simulator, thousands of seeds (SEEDS=2000)
+	@$(BIN)/python -m pytest -m simulation --seeds $(SEEDS) -q $(ARGS)
+
+docs: $(STAMP)  ## write the generated pages of docs/ again
+	@$(BIN)/python docs/generate.py
+
+clean:  ## remove everything that make made
+	rm -rf .venv build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+packages:
+	@scripts/setup packages
+
+$(STAMP): pyproject.toml scripts/setup
+	@PYTHON="$(PYTHON)" scripts/setup venv
+	@touch $@

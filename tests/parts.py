@@ -1,0 +1,78 @@
+"""The real things some tests need: a binary, a privilege.
+
+    nginx = require("nginx")
+
+A test that cannot have its part is skipped loudly, and named again at the end of the run; where CI=true it fails,
+because there a skipped test is a promise nobody checks.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import pytest
+
+MISSING = "part missing: "
+_SBIN = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+
+
+@dataclass(frozen=True)
+class Part:
+    """`look` says where it is, or None; `remedy` is what the reader types to have it."""
+
+    look: Callable[[], str | None]
+    remedy: str
+
+
+def require(name: str, environ: Mapping[str, str] = os.environ) -> str:
+    """The path of a binary, or the name of a privilege this process has."""
+    return demand(name, PARTS[name], environ)
+
+
+def demand(name: str, part: Part, environ: Mapping[str, str]) -> str:
+    found = part.look()
+    if found is None:
+        reason = f"{MISSING}{name} ({part.remedy})"
+        if environ.get("CI") == "true":
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return found
+
+
+def _binary(name: str) -> Callable[[], str | None]:
+    return lambda: shutil.which(name, path=_SBIN)
+
+
+def _privilege(name: str, *command: str) -> Callable[[], str | None]:
+    """What a throw-away namespace lets us do, tried out there so that nothing is left behind."""
+
+    def look() -> str | None:
+        try:
+            tried = subprocess.run(command, capture_output=True, timeout=10)
+        except (OSError, subprocess.TimeoutExpired):
+            return None
+        return name if tried.returncode == 0 else None
+
+    return look
+
+
+PARTS = {
+    "nginx": Part(_binary("nginx"), "apt-get install nginx-light"),
+    "ip": Part(_binary("ip"), "apt-get install iproute2"),
+    "nft": Part(_binary("nft"), "apt-get install nftables"),
+    "faketime": Part(_binary("faketime"), "apt-get install faketime"),
+    "openssl": Part(_binary("openssl"), "apt-get install openssl"),
+    "systemd-analyze": Part(_binary("systemd-analyze"), "a machine with systemd"),
+    "docker": Part(_binary("docker"), "install docker"),
+    "chromium": Part(_binary("chromium"), "apt-get install chromium"),
+    "netns": Part(
+        _privilege("netns", "unshare", "--net", "ip", "link", "set", "lo", "up"),
+        "run as root, with CAP_NET_ADMIN, and iproute2",
+    ),
+    "tmpfs": Part(
+        _privilege("tmpfs", "unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"),
+        "run as root, with CAP_SYS_ADMIN",
+    ),
+}
