@@ -1,0 +1,211 @@
+"""Every bound and default of Muster, with its unit and its reason, in one place.
+
+A number that limits something lives here and nowhere else; a name says what it bounds and ends in its unit unless it is a count.
+Operators can change only what `muster config` lists; the rest is a promise to every client.
+"""
+
+from __future__ import annotations
+
+# --- Names and content of an instance ------------------------------------------------------------------------------
+
+NAME_CHARS = 128
+"""Service and namespace names. Longer than a DNS label (63) because Consul and Eureka names are; DNS answers only for those that fit."""
+ID_CHARS = 256
+"""Instance ids: pod name + service + port fit several times over."""
+HOST_CHARS = 253
+"""RFC 1035 section 2.3.4: a name is at most 255 octets on the wire, 253 as text."""
+LABEL_CHARS = 128
+"""Zone, region, version, deployment group, endpoint and check names: what a person types."""
+INCARNATION_CHARS = 64
+"""A UUID with room."""
+ENDPOINTS = 16
+"""Ports of one process. More is a sign of a port range, which is not what an instance is."""
+TAGS = 64
+TAG_CHARS = 255
+METADATA_PAIRS = 64
+METADATA_KEY_CHARS = 128
+METADATA_VALUE_CHARS = 512
+"""Consul's limits (64 pairs, 128, 512), so that whatever fits there fits here."""
+METADATA_BYTES = 16 * 1024
+"""All keys and values of one instance: every watcher of the service receives them."""
+CHECKS = 8
+"""Checks of one instance; each costs a probe per interval."""
+CHECK_PATH_CHARS = 1024
+CHECK_BODY_CHARS = 256
+CHECK_HEADERS = 16
+CHECK_HEADER_CHARS = 256
+CHECK_STATUS_RANGES = 8
+CHECK_OUTPUT_CHARS = 512
+"""What a check said, kept for people."""
+WEIGHT_MAX = 65_535
+"""RFC 2782: an SRV weight is 16 bits."""
+WEIGHT_DEFAULT = 100
+OWNER_SECRET_MIN_CHARS = 16
+OWNER_SECRET_MAX_CHARS = 256
+SUPERSEDED_KEPT = 8
+"""Earlier incarnations an id remembers, to refuse a late registration of one of them."""
+
+INSTANCES_PER_SERVICE = 20_000
+"""Twice the largest service a figure is promised for; a snapshot of it is about 8 MB."""
+INSTANCES = 200_000
+"""Twice the size the memory figure is promised for."""
+NAMESPACES = 1_000
+SERVICES = 50_000
+
+# --- Leases ---------------------------------------------------------------------------------------------------------
+
+LEASE_TTL_S = 30.0
+LEASE_TTL_MIN_S = 2.0
+LEASE_TTL_MAX_S = 3_600.0
+HEARTBEATS_PER_TTL = 3
+"""A lease survives two lost heartbeats."""
+OVERDUE_INTERVALS = 1.5
+"""A lease is overdue after this many of its own heartbeat intervals."""
+SETTLE_MAX_S = 90.0
+"""A registry is settled after the longest lease it has seen since its epoch began, at most this."""
+EXPIRED_RETENTION_S = 24 * 3_600.0
+"""How long an expired record is kept so that a heartbeat can revive it and a person can ask what happened."""
+CLOCK_JUMP_S = 1.0
+"""A gap this long between the registry's own ticks means that it was paused: deadlines shift by the gap."""
+DUE_PER_TICK = 500
+"""Deadlines handled in one turn of the loop; the rest follow in the next, so that no mass event stalls it."""
+
+# --- Checks ---------------------------------------------------------------------------------------------------------
+
+CHECK_INTERVAL_S = 10.0
+CHECK_INTERVAL_MIN_S = 0.5
+CHECK_INTERVAL_MAX_S = 3_600.0
+CHECK_TIMEOUT_S = 2.0
+CHECK_TIMEOUT_MAX_S = 60.0
+CHECK_FALL = 3
+CHECK_RISE = 2
+CHECK_THRESHOLD_MAX = 20
+FIRST_PROBE_JITTER_S = 0.25
+"""The first probe is at once, but a mass registration is spread over this much."""
+FLAP_PENALTY = 1_000.0
+FLAP_SUPPRESS = 4_000.0
+FLAP_REUSE = 1_000.0
+FLAP_HALF_LIFE_S = 60.0
+FLAP_PENALTY_MAX = 8_000.0
+"""RFC 2439 section 4.2: penalty, cut-off, reuse, decay and ceiling; scaled from routes (15 min) to instances (1 min).
+The ceiling is three half-lives above reuse: nobody is kept out longer than three minutes after it calmed down."""
+
+# --- Probes ---------------------------------------------------------------------------------------------------------
+
+PROBES_IN_FLIGHT = 4_096
+"""10,000 checks at 10 s that all run into their 2 s are 2,000 at once. Each holds a descriptor."""
+PROBES_IN_FLIGHT_URGENT = 512
+"""Places beyond those, for suspicions alone: slow checks cannot keep a crash from being seen."""
+PROBES_WAITING = 65_536
+"""Probes that wait for a place; all suspicions there can be, and a round of checks."""
+PROBE_STARTS_PER_TURN = 32
+"""Connections begun in one turn of the loop, about 1 ms of work: a burst of probes must not stall it."""
+PROBE_HEAD_BYTES = 16 * 1024
+"""An answer's status line and headers; what browsers and proxies accept."""
+PROBE_BODY_BYTES = 64 * 1024
+"""Of a body, only this much is looked at."""
+PROBE_WIRE_BYTES = 256 * 1024
+"""All bytes taken from one connection, TLS handshake and HTTP/2 frames included."""
+PROBE_ADDRESSES = 4
+"""Of the addresses a name has, this many are tried in order, within the one timeout."""
+PROBE_RESOLVER_THREADS = 16
+"""Name look-ups at once. A hung one occupies its thread for as long as the resolver's own timeout."""
+
+# --- Suspicion ------------------------------------------------------------------------------------------------------
+
+SUSPICION_PROBES = 3
+"""Unanswered probes that make a verdict."""
+SUSPICION_PROBE_TIMEOUT_S = 0.5
+"""Three of them, and the call that raised the suspicion, fit into the promised 3 s."""
+RECOVERY_PROBE_MIN_S = 1.0
+RECOVERY_PROBE_MAX_S = 10.0
+SUSPICIONS = 50_000
+"""Open suspicions in all; further ones are refused, leases still stand."""
+SUSPICION_PROBES_PER_S = 5_000.0
+SUSPICION_PROBES_BURST = 5_000.0
+"""Confirming probes started in all; more wait their turn."""
+REPORTS_PER_SOURCE_PER_S = 10.0
+REPORTS_PER_SOURCE_BURST = 50.0
+"""Suspicion reports taken from one source address."""
+REPORTS_PER_INSTANCE_PER_S = 0.5
+REPORTS_PER_INSTANCE_BURST = 3.0
+"""Suspicions opened on one instance by reports, from however many callers."""
+REPORT_SOURCES = 10_000
+"""Source addresses whose budget is remembered; the least recent is forgotten first."""
+
+# --- Guard ----------------------------------------------------------------------------------------------------------
+
+GUARD_RATIO = 0.15
+"""The seeds' 85 %: more than this share of a zone's leases silent means that we are blind, not that they are dead."""
+GUARD_MINIMUM = 2
+"""Fewer silent instances than this prove nothing about a zone."""
+GUARD_CLEAR_S = 90.0
+"""A hold ends when its condition has been false for this long, or this long after it began if some of the zone is seen."""
+ZONES = 1_000
+"""Zones tracked one by one; instances of further ones share one."""
+FIREWALL_SHARE = 0.5
+"""More than this share of a zone refused while most of the refused go on renewing: a firewall lies, refusals prove nothing."""
+
+# --- Feed, snapshots, watches ---------------------------------------------------------------------------------------
+
+FEED_CHANGES = 16_384
+"""Changes kept for watchers that are behind; further back means a fresh snapshot."""
+FOLD_S = 0.005
+"""After a service's first change goes out, those within this time go out together."""
+SNAPSHOT_PAGE = 500
+"""Instances in one `snapshot` event."""
+VIEWS_PER_SNAPSHOT = 64
+"""Filtered bodies kept per snapshot; a further filter evicts the oldest."""
+WATCH_SERVICES = 256
+"""Services one watch stream may name."""
+WATCHERS = 50_000
+WATCH_SESSIONS = 64
+"""Instances whose session one stream may carry."""
+ALIVE_S = 2.0
+"""A stream says so this often; a reader takes 5 s of silence for a broken one."""
+STREAM_SILENCE_S = 5.0
+STREAM_STALLED_S = 15.0
+"""A reader that takes nothing for this long is cut off."""
+STREAM_BUFFER_BYTES = 256 * 1024
+"""What may wait in a stream's socket buffer before the watcher is left behind (it catches up from its cursor)."""
+BLOCKING_READS = 50_000
+WAIT_MAX_S = 600.0
+WAIT_DEFAULT_S = 30.0
+DRAIN_WAIT_S = 5.0
+DRAIN_WAIT_MAX_S = 60.0
+POLLER_GRACE_S = 5.0
+"""A reader by polling counts as a subscriber until its last answer's wait plus this."""
+UNACKNOWLEDGED_LISTED = 100
+"""Subscribers named in a drain's answer; their number is always exact."""
+
+# --- Writes ---------------------------------------------------------------------------------------------------------
+
+BATCH_WRITES = 100
+"""Writes of one transaction: etcd refuses more than 128 operations, guards included."""
+BATCH_BYTES = 1_000_000
+"""etcd refuses requests above 1.5 MiB."""
+COMMANDS_WAITING = 10_000
+"""Commands in the writer's queue; a further one is told to retry."""
+
+# --- HTTP -----------------------------------------------------------------------------------------------------------
+
+BODY_BYTES = 64 * 1024
+BATCH_BODY_BYTES = 4 * 1024 * 1024
+HEARTBEATS_PER_BATCH = 20_000
+JSON_DEPTH = 16
+HEAD_BYTES = 16 * 1024
+HEADERS = 64
+URL_BYTES = 8 * 1024
+REQUEST_TIMEOUT_S = 10.0
+"""From a request's first byte to its last."""
+IDLE_TIMEOUT_S = 75.0
+CONNECTIONS = 60_000
+SHUTDOWN_S = 10.0
+"""A graceful stop ends by force after this."""
+MEMO_REQUESTS = 4_096
+"""Exact request heads whose answer is known without parsing."""
+
+# --- Metrics --------------------------------------------------------------------------------------------------------
+
+METRIC_SERVICES = 1_000
+"""Services with a series of their own in /metrics; the rest are summed under `(other)`."""
