@@ -209,3 +209,8 @@ MEMO_REQUESTS = 4_096
 
 METRIC_SERVICES = 1_000
 """Services with a series of their own in /metrics; the rest are summed under `(other)`."""
+
+# --- Logs -----------------------------------------------------------------------------------------------------------
+
+LOG_VALUE_CHARS = 2_048
+"""One value of a log line; longer text came from outside and is cut."""

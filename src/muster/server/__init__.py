@@ -1,0 +1,1 @@
+"""The process: configuration, composition, start and stop."""

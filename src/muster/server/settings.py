@@ -1,0 +1,80 @@
+"""What an operator can set: one frozen value, read once at the start and passed down.
+
+The fields below are the whole list. A key is a field's path (`tls.cert`); its flag (`--tls-cert`), its environment variable
+(`MUSTER_TLS_CERT`) and its place in the file (`cert` under `[tls]`) follow from it, and so does what `muster config` prints.
+Secrets are only ever named by the file that holds them: a token in the environment shows in every crash report.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from msgspec import Meta, Struct
+
+from muster.model import limits
+
+
+class Address(NamedTuple):
+    """Where to listen. Port 0 lets the kernel choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it. A name other than `localhost` may resolve to anything, so it counts as reachable."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class Seconds(float):
+    """A duration; written as `90`, `"90s"` or `"24h"`."""
+
+
+class Tls(Struct, frozen=True):
+    cert: Annotated[Path | None, "certificate chain, PEM; read again when it changes"] = None
+    key: Annotated[Path | None, "private key of the certificate, PEM"] = None
+
+
+class Log(Struct, frozen=True):
+    level: Annotated[Literal["debug", "info", "warning", "error"], "the least that is logged"] = "info"
+    format: Annotated[
+        Literal["auto", "console", "json"], "JSON lines, or text for people; auto: text on a terminal"
+    ] = "auto"
+
+
+class Guard(Struct, frozen=True):
+    ratio: Annotated[float, Meta(gt=0, lt=1), "share of a zone that must be silent before it is held"] = (
+        limits.GUARD_RATIO
+    )
+    window: Annotated[Seconds, "how long a hold outlives its reason"] = Seconds(limits.GUARD_CLEAR_S)
+
+
+class Settings(Struct, frozen=True):
+    listen: Annotated[Address, "address and port of the HTTP API"] = Address("127.0.0.1", 8500)
+    data: Annotated[Path, "directory of the database"] = Path("muster-data")
+    store: Annotated[Literal["sqlite", "memory"], "where records live; memory forgets them at exit"] = (
+        "sqlite"
+    )
+    tokens_file: Annotated[
+        Path | None, "file of tokens that may write, one a line; read again when it changes"
+    ] = None
+    allowed_hosts: Annotated[
+        tuple[str, ...], "host names this registry answers to, besides loopback and the address it listens on"
+    ] = ()
+    insecure: Annotated[bool, "listen beyond loopback without TLS or without tokens"] = False
+    dotted_names: Annotated[bool, "allow dots in service names; they collide with DNS"] = False
+    expired_retention: Annotated[Seconds, "how long an expired instance can still be revived"] = Seconds(
+        limits.EXPIRED_RETENTION_S
+    )
+    stop_within: Annotated[Seconds, "a graceful stop ends by force after this"] = Seconds(limits.SHUTDOWN_S)
+    tls: Tls = Tls()
+    log: Log = Log()
+    guard: Guard = Guard()

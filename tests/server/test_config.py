@@ -1,0 +1,172 @@
+"""Flags over environment over file over defaults; whatever does not fit is refused with its key and its source."""
+
+from pathlib import Path
+
+import pytest
+
+from muster.server.config import BadConfig, resolve
+from muster.server.options import OPTIONS
+from muster.server.settings import Address, Guard, Log, Settings, Tls
+
+TLS = {"tls.cert": "c.pem", "tls.key": "k.pem"}
+
+
+def test_nothing_given_is_the_defaults() -> None:
+    configuration = resolve({}, {})
+    assert configuration.settings == Settings()
+    assert {value.source for value in configuration.values} == {"default"}
+
+
+def test_flags_win_over_environment_over_file() -> None:
+    text = 'listen = "127.0.0.1:1"\ndata = "from-file"\nstore = "memory"\n'
+    environ = {"MUSTER_LISTEN": "127.0.0.1:2", "MUSTER_DATA": "from-environment"}
+    configuration = resolve({"listen": "127.0.0.1:3", "data": None}, environ, text, "muster.toml")
+    assert configuration.settings == Settings(
+        listen=Address("127.0.0.1", 3), data=Path("from-environment"), store="memory"
+    )
+    assert [configuration.source(key) for key in ("listen", "data", "store", "insecure")] == [
+        "flag --listen",
+        "environment MUSTER_DATA",
+        "file muster.toml",
+        "default",
+    ]
+
+
+def test_a_whole_file() -> None:
+    text = """
+        tokens_file = "/etc/muster/tokens"
+        allowed_hosts = ["Registry.example", "muster"]
+        insecure = false
+        [tls]
+        cert = "/etc/muster/cert.pem"
+        key = "/etc/muster/key.pem"
+        [log]
+        level = "warning"
+        format = "json"
+        [guard]
+        ratio = 0.3
+        window = "2m"
+    """
+    assert resolve({}, {}, text).settings == Settings(
+        tokens_file=Path("/etc/muster/tokens"),
+        allowed_hosts=("registry.example", "muster"),
+        tls=Tls(Path("/etc/muster/cert.pem"), Path("/etc/muster/key.pem")),
+        log=Log("warning", "json"),
+        guard=Guard(0.3, 120.0),
+    )
+
+
+def test_every_option_can_be_set_by_flag_and_environment() -> None:
+    for option in OPTIONS:
+        example = EXAMPLES.get(option.key, "1")
+        partner = {key: file for key, file in TLS.items() if key != option.key} if "tls" in option.key else {}
+        by_flag = resolve({option.key: example, **partner}, {})
+        by_environment = resolve(partner, {option.variable: example})
+        assert by_flag.settings == by_environment.settings != Settings()
+        assert by_flag.source(option.key) == f"flag {option.flag}"
+        assert by_environment.source(option.key) == f"environment {option.variable}"
+
+
+EXAMPLES = {
+    "listen": "[::1]:0",
+    "store": "memory",
+    "insecure": "true",
+    "dotted_names": "true",
+    "log.level": "debug",
+    "log.format": "json",
+    "guard.ratio": "0.5",
+}
+
+
+def test_a_variable_set_to_nothing_is_not_set() -> None:
+    assert resolve({}, {"MUSTER_DATA": ""}).source("data") == "default"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('lissten = "x"', "lissten (file muster.toml): there is no such key; did you mean listen?"),
+        (
+            "[guard]\nratoi = 1",
+            "guard.ratoi (file muster.toml): there is no such key; did you mean guard.ratio?",
+        ),
+        ("[gard]\nratio = 1", "gard (file muster.toml): there is no such key; did you mean guard?"),
+        ("qqq = 1", "qqq (file muster.toml): there is no such key; `muster config` lists them"),
+        ("guard = 2", "guard (file muster.toml): is a section: write [guard] and its keys below"),
+        ("[listen]\nx = 1", "listen (file muster.toml): must be text (got {'x': 1})"),
+        ("insecure = 'true'", "insecure (file muster.toml): must be true or false (got 'true')"),
+        ("[log]\nlevel = 'loud'", "must be debug or info or warning or error (got 'loud')"),
+        ("[guard]\nratio = 2", "guard.ratio (file muster.toml): "),
+        ("[guard]\nwindow = -1", "guard.window (file muster.toml): must be 0s to any, not -1 (got -1)"),
+        ("stop_within = 'soon'", "must be a duration such as 500ms, 30s, 5m or 1h (got 'soon')"),
+        ("allowed_hosts = 3", "allowed_hosts (file muster.toml): must be a list of names (got 3)"),
+        ("listen = 8500", "listen (file muster.toml): must be text (got 8500)"),
+        ("listen = ", "file muster.toml: not TOML: "),
+    ],
+)
+def test_what_the_file_may_not_say(text: str, message: str) -> None:
+    with pytest.raises(BadConfig) as refused:
+        resolve({}, {}, text)
+    assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "listen", ["8500", "127.0.0.1", "::1:8500", "[::1]", "127.0.0.1:99999", "a:b", "x:-1"]
+)
+def test_an_address_is_host_and_port(listen: str) -> None:
+    with pytest.raises(
+        BadConfig, match=r"listen \(flag --listen\): must be HOST:PORT, such as 127\.0\.0\.1:8500"
+    ):
+        resolve({"listen": listen}, {})
+
+
+def test_all_networks_are_asked_for_by_name() -> None:
+    with pytest.raises(BadConfig, match=r"name the address: .* 0\.0\.0\.0:8500 for all networks"):
+        resolve({"listen": ":8500"}, {})
+
+
+def test_a_misspelt_variable_is_refused() -> None:
+    with pytest.raises(BadConfig, match="did you mean MUSTER_LISTEN"):
+        resolve({}, {"MUSTER_LISEN": "127.0.0.1:1"})
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    kubernetes = {"MUSTER_PORT": "tcp://10.0.0.1:8500", "MUSTER_SERVICE_HOST": "10.0.0.1"}
+    clients = {
+        "MUSTER_URL": "http://x",
+        "MUSTER_TOKEN_FILE": "t",
+        "MUSTER_ZONE": "a",
+        "MUSTER_NAMESPACE": "n",
+    }
+    assert resolve({}, kubernetes | clients).settings == Settings()
+
+
+# --- beyond loopback -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.8.0.1:1", "[::1]:1", "localhost:1"])
+def test_loopback_needs_nothing(listen: str) -> None:
+    assert str(resolve({"listen": listen}, {}).settings.listen) == listen
+
+
+@pytest.mark.parametrize("listen", ["0.0.0.0:1", "[::]:1", "10.0.0.1:1", "registry.example:1"])
+def test_beyond_loopback_needs_tls_and_tokens(listen: str) -> None:
+    with pytest.raises(
+        BadConfig, match=r"can be reached .* set tls\.cert and tls\.key and tokens_file; or .* --insecure"
+    ):
+        resolve({}, {"MUSTER_LISTEN": listen})
+
+
+def test_only_what_is_absent_is_asked_for() -> None:
+    with pytest.raises(BadConfig, match="so set tokens_file; or"):
+        resolve({"listen": "0.0.0.0:1", **TLS}, {})
+
+
+@pytest.mark.parametrize("flags", [{"insecure": True}, {"tokens_file": "t", **TLS}])
+def test_beyond_loopback_with_proof_or_by_choice(flags: dict[str, object]) -> None:
+    assert resolve({"listen": "0.0.0.0:1", **flags}, {}).settings.listen == Address("0.0.0.0", 1)
+
+
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(BadConfig, match=r"tls\.cert \(flag --tls-cert\): needs tls\.key beside it"):
+        resolve({"tls.cert": "c.pem"}, {})
