@@ -1,8 +1,9 @@
 """What a probe may be aimed at, and what it may carry. Each rule returns the reason it forbids something, or None.
 
-A registry that connects to whatever address it was told is a way into its network (server-side request forgery): anyone who
-may register could read the cloud's metadata service through it. So a probe goes to unicast addresses that can belong to an
-instance, carries no credentials, and is checked twice: when it is asked for, and after the name was resolved.
+A registry that connects to whatever address it was told is a way into its network (server-side request
+forgery): whoever may register could have it ask the cloud's metadata service. So a probe goes to unicast
+addresses that can belong to an instance and carries no credentials, and the address is judged where it is
+known at last: after the name was resolved.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def forbidden_address(ip: IPAddress, *, allow_loopback: bool) -> str | None:
     if any(ip in network for network in _LOOPBACK):
         return None if allow_loopback else "is loopback"
     inner = _embedded(ip)
-    return inner and forbidden_address(inner, allow_loopback=allow_loopback)
+    return None if inner is None else forbidden_address(inner, allow_loopback=allow_loopback)
 
 
 def _embedded(ip: IPAddress) -> IPv4Address | None:
@@ -79,7 +80,7 @@ def _embedded(ip: IPAddress) -> IPv4Address | None:
 
 
 def forbidden_header(name: str) -> str | None:
-    """Why a check may not send the header `name`, or None. Headers come from a short list; none may carry a credential."""
+    """Why a check may not send the header `name`, or None. The list is short, and nothing on it is a credential."""
     lowered = name.lower()
     if lowered in _HEADERS:
         return None

@@ -1,7 +1,7 @@
 """The Prober port: what the registry asks of whatever puts a question to an instance.
 
-The core decides when to probe and what follows; a prober asks once and says what happened. It keeps no thresholds, retries
-nothing and remembers nothing of an instance.
+The core decides when to probe and what follows; a prober asks once and says what happened. It keeps no
+thresholds, retries nothing and remembers nothing of an instance.
 
     target -> [one connection, one deadline] -> finding
 
@@ -12,10 +12,11 @@ Implementations: `muster.probe.Probes`; `muster.testing` has one that answers fr
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Literal, Protocol
 
 from msgspec import Struct
+
+from ..model.check import Answer as Answer
 
 
 class Tls(Struct, frozen=True):
@@ -26,7 +27,7 @@ class Tls(Struct, frozen=True):
 
 
 class TcpTarget(Struct, frozen=True, kw_only=True, tag="tcp"):
-    """Passes when the connection (and with `tls`, the handshake) succeeds. `timeout` in seconds, for everything together."""
+    """Passes when the connection (and with `tls`, the handshake) succeeds. `timeout` in seconds, for all together."""
 
     host: str
     port: int
@@ -62,23 +63,6 @@ class GrpcTarget(Struct, frozen=True, kw_only=True, tag="grpc"):
 
 
 Target = TcpTarget | HttpTarget | GrpcTarget
-
-
-class Answer(StrEnum):
-    """What one probe learned. Only `refused`, `failed`, `warned` and `answered` prove anything about the instance."""
-
-    ANSWERED = "answered"
-    """As it should."""
-    WARNED = "warned"
-    """HTTP 429: it lives, and is too busy to say more (Consul's rule)."""
-    FAILED = "failed"
-    """It answered, but not as it should; or the target is one that is never probed."""
-    REFUSED = "refused"
-    """Something at that address said that nobody listens."""
-    SILENT = "silent"
-    """Nothing came back: no route, no name, no byte in time. Says that we did not see it, not that it is gone."""
-    UNASKED = "unasked"
-    """We could not ask: too many probes, no descriptors, our own firewall, shutting down. Says nothing about the instance."""
 
 
 class Finding(Struct, frozen=True):

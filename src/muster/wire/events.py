@@ -1,0 +1,148 @@
+"""The messages of a watch stream: an event name and a JSON body each.
+
+    snapshot   a service whole, paged: pages of one snapshot follow each other, all but the last with `more`
+    resumed    the stream goes on from the reader's position; nothing is repeated
+    upsert     instances that are in the view now, new or changed
+    remove     instances that are no longer in the view, and why
+    alive      every 2 s: where the stream stands, and the digest of everything it was given
+    ack        someone waits: acknowledge this revision of the service (`POST /v1/acks`)
+    reset      another history, or a reader ahead of it: snapshots of every service follow
+    goaway     this registry stops: reconnect elsewhere
+
+`upsert` and `remove` with `more` belong to the message after them: together they are one committed state. An SSE id,
+`epoch:revision`, is a low-water mark: everything at or below it has been sent. It stands on the last message of a state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from .view import InstanceView
+
+
+class SnapshotEvent(Struct, frozen=True):
+    """`exists` False: no such service has any record here (not even an unhealthy one)."""
+
+    service: str
+    revision: int
+    exists: bool
+    settled: bool
+    instances: tuple[InstanceView, ...] = ()
+    more: bool = False
+
+
+class ResumedEvent(Struct, frozen=True):
+    revision: int
+    settled: bool
+
+
+class UpsertEvent(Struct, frozen=True):
+    service: str
+    revision: int
+    instances: tuple[InstanceView, ...]
+    more: bool = False
+
+
+class Gone(Struct, frozen=True):
+    """`why` is the status that took it out of the view, `removed` for a deregistered one, `filtered` for one that changed its labels."""
+
+    instance_id: str
+    why: str
+
+
+class RemoveEvent(Struct, frozen=True):
+    service: str
+    revision: int
+    instances: tuple[Gone, ...]
+    exists: bool
+    more: bool = False
+
+
+class AliveEvent(Struct, frozen=True):
+    """`digest`: 16 hex digits. `age_ms`: how long ago the registry last knew itself in step with its store."""
+
+    revision: int
+    digest: str
+    settled: bool
+    age_ms: int = 0
+
+
+class AckEvent(Struct, frozen=True):
+    service: str
+    revision: int
+
+
+class ResetEvent(Struct, frozen=True):
+    epoch: str
+    reason: str
+
+
+class GoAwayEvent(Struct, frozen=True):
+    reason: str
+
+
+Event = (
+    SnapshotEvent | ResumedEvent | UpsertEvent | RemoveEvent | AliveEvent | AckEvent | ResetEvent | GoAwayEvent
+)
+
+TYPES: Final[dict[str, type[Event]]] = {
+    "snapshot": SnapshotEvent,
+    "resumed": ResumedEvent,
+    "upsert": UpsertEvent,
+    "remove": RemoveEvent,
+    "alive": AliveEvent,
+    "ack": AckEvent,
+    "reset": ResetEvent,
+    "goaway": GoAwayEvent,
+}
+NAMES: Final[dict[type[Event], str]] = {type_: name for name, type_ in TYPES.items()}
+
+_encoder = msgspec.json.Encoder()
+_decoders = {name: msgspec.json.Decoder(type_) for name, type_ in TYPES.items()}
+
+
+def encode(event: Event) -> tuple[str, bytes]:
+    """(event name, JSON body)."""
+    return NAMES[type(event)], _encoder.encode(event)
+
+
+def decode(name: str, body: bytes) -> Event | None:
+    """The event, or None for a name this version does not know. Raises `msgspec.DecodeError` on a broken body."""
+    decoder = _decoders.get(name)
+    return decoder.decode(body) if decoder else None
+
+
+def instances_body(
+    service: str, revision: int, instances: Iterable[bytes], *, more: bool, extra: str = ""
+) -> bytes:
+    """The body of a snapshot page or an upsert, joined from instances that are encoded already.
+
+    `extra` is a ready fragment such as `,"exists":true`. `service` needs no escaping.
+    """
+    tail = f'],"more":{"true" if more else "false"}{extra}}}'
+    head = f'{{"service":"{service}","revision":{revision},"instances":['
+    return b"".join((head.encode(), b",".join(instances), tail.encode()))
+
+
+class Position(Struct, frozen=True):
+    """Where a reader stands: the low-water mark of what it has been given."""
+
+    epoch: str
+    revision: int
+
+    def __str__(self) -> str:
+        return f"{self.epoch}:{self.revision}"
+
+
+_POSITION = re.compile(r"([0-9a-f]{1,32}):(\d{1,19})")
+
+
+def position(text: str) -> Position | None:
+    """`epoch:revision` back; None for anything else."""
+    match = _POSITION.fullmatch(text)
+    return Position(match[1], int(match[2])) if match else None
