@@ -16,7 +16,7 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from ..model.check import Answer as Answer
+from muster.model.check import Answer
 
 
 class Tls(Struct, frozen=True):

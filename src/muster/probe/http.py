@@ -1,0 +1,121 @@
+"""One HTTP/1.1 request and the verdict on its answer (RFC 9112), on httptools' parser.
+
+The verdict falls as early as it can: at the end of the headers if no body is expected, at the expected text if
+one is. What follows is not read, so an endless body costs nothing. Redirects are statuses like any other: a
+check that followed one would probe somebody else.
+"""
+
+from __future__ import annotations
+
+import httptools
+
+from muster.model import limits, probe_rules
+from muster.model.check import Answer
+from muster.probe.conversation import Verdict
+from muster.registry.prober import HttpTarget
+
+_TOO_MANY_REQUESTS = 429
+
+
+class HttpConversation:
+    __slots__ = ("_body", "_head_bytes", "_parser", "_status", "_target", "_wanted", "verdict")
+
+    def __init__(self, target: HttpTarget) -> None:
+        self.verdict: Verdict | None = None
+        self._target = target
+        self._wanted = target.expect_body.encode() if target.expect_body and target.method == "GET" else b""
+        self._parser = httptools.HttpResponseParser(self)
+        self._head_bytes = 0
+        self._status = 0
+        self._body = bytearray()
+
+    def opening(self) -> bytes:
+        reason = _forbidden(self._target)
+        if reason is None:
+            return _request(self._target)
+        self._conclude(Answer.FAILED, reason)
+        return b""
+
+    def hear(self, data: bytes) -> bytes:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if self.verdict is None:
+                self._conclude(Answer.FAILED, f"not an HTTP answer: {error}")
+        if not self._status:
+            self._head_bytes += len(data)
+            if self._head_bytes > limits.PROBE_HEAD_BYTES and self.verdict is None:
+                self._conclude(Answer.FAILED, f"headers over {limits.PROBE_HEAD_BYTES} bytes")
+        return b""
+
+    def hung_up(self) -> Verdict:
+        if self._status:  # without a length, the end of the connection is the end of the body (RFC 9112 6.3)
+            return self._body_lacks()
+        return Verdict(Answer.FAILED, "closed the connection without an HTTP answer")
+
+    # What the parser calls, in the order of the message.
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if 100 <= status < 200 and status != 101:
+            return  # interim (RFC 9110 15.2): the answer is still to come
+        if self.verdict is not None:
+            return
+        self._status = status
+        if not any(low <= status <= high for low, high in self._target.expect_status):
+            warned = status == _TOO_MANY_REQUESTS
+            self._conclude(Answer.WARNED if warned else Answer.FAILED, f"HTTP {status}")
+        elif not self._wanted:
+            self._conclude(Answer.ANSWERED, f"HTTP {status}")
+
+    def on_body(self, data: bytes) -> None:
+        if self.verdict is not None:
+            return
+        seen = len(self._body)
+        self._body += data[: limits.PROBE_BODY_BYTES - seen]
+        if self._body.find(self._wanted, max(0, seen - len(self._wanted) + 1)) >= 0:
+            self._conclude(Answer.ANSWERED, f"HTTP {self._status}, body as expected")
+        elif len(self._body) >= limits.PROBE_BODY_BYTES:
+            self.verdict = self._body_lacks()
+
+    def on_message_complete(self) -> None:
+        if self._status and self.verdict is None:
+            self.verdict = self._body_lacks()
+
+    def _body_lacks(self) -> Verdict:
+        return Verdict(
+            Answer.FAILED,
+            f"HTTP {self._status}, but the expected text is not in the first {len(self._body)} bytes",
+        )
+
+    def _conclude(self, answer: Answer, detail: str) -> None:
+        self.verdict = Verdict(answer, detail)
+
+
+def _forbidden(target: HttpTarget) -> str | None:
+    """The rules of the model once more: nothing that breaks them gets onto the wire, whoever made the target."""
+    if reason := probe_rules.forbidden_path(target.path):
+        return f"path {reason}"
+    for name, value in target.headers:
+        if reason := probe_rules.forbidden_header(name) or probe_rules.forbidden_header_value(value):
+            return f"header {name} {reason}"
+    return None
+
+
+def _request(target: HttpTarget) -> bytes:
+    headers = {
+        "host": authority(target.host, target.port, 443 if target.tls else 80),
+        "user-agent": "muster-probe",
+        "accept": "*/*",
+        "accept-encoding": "identity",  # the expected text is looked for as it is
+        "connection": "close",
+    }
+    headers.update((name.lower(), value) for name, value in target.headers)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"{target.method} {target.path} HTTP/1.1\r\n{lines}\r\n".encode("ascii")
+
+
+def authority(host: str, port: int, default_port: int) -> str:
+    """RFC 3986 3.2: brackets around IPv6, no port if it is the scheme's own."""
+    name = f"[{host}]" if ":" in host else host
+    return name if port == default_port else f"{name}:{port}"
