@@ -63,6 +63,7 @@ PARTS = {
     "ip": Part(_binary("ip"), "apt-get install iproute2"),
     "nft": Part(_binary("nft"), "apt-get install nftables"),
     "faketime": Part(_binary("faketime"), "apt-get install faketime"),
+    "curl": Part(_binary("curl"), "apt-get install curl"),
     "openssl": Part(_binary("openssl"), "apt-get install openssl"),
     "systemd-analyze": Part(_binary("systemd-analyze"), "a machine with systemd"),
     "docker": Part(_binary("docker"), "install docker"),
