@@ -32,9 +32,9 @@ class Module:
     def tree(self) -> ast.Module:
         return ast.parse(self.path.read_text(), filename=str(self.path))
 
-    def imports(self) -> Iterator[str]:
+    def imports(self, *, types_too: bool = True) -> Iterator[str]:
         """Full dotted names, wherever in the file they are imported; relative ones made absolute."""
-        for node in ast.walk(self.tree):
+        for node in _walk(self.tree, types_too=types_too):
             if isinstance(node, ast.Import):
                 yield from (alias.name for alias in node.names)
             elif isinstance(node, ast.ImportFrom):
@@ -44,6 +44,17 @@ class Module:
     def _origin(self, node: ast.ImportFrom) -> str:
         above = self.package[: len(self.package) - node.level + 1] if node.level else []
         return ".".join([*above, node.module] if node.module else above)
+
+
+def _walk(tree: ast.AST, *, types_too: bool) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if types_too or not _is_for_types(node):
+            yield node
+            yield from _walk(node, types_too=types_too)
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
 def modules() -> list[Module]:
