@@ -61,6 +61,8 @@ HEARTBEATS_PER_TTL = 3
 """A lease survives two lost heartbeats."""
 OVERDUE_INTERVALS = 1.5
 """A lease is overdue after this many of its own heartbeat intervals."""
+OVERDUE_PROBE_S = 5.0
+"""An overdue instance is probed this often: an answer counts as sight, a refusal as proof."""
 SETTLE_MAX_S = 90.0
 """A registry is settled after the longest lease it has seen since its epoch began, at most this."""
 EXPIRED_RETENTION_S = 24 * 3_600.0
@@ -119,6 +121,10 @@ SUSPICION_PROBE_TIMEOUT_S = 0.5
 """Three of them, and the call that raised the suspicion, fit into the promised 3 s."""
 RECOVERY_PROBE_MIN_S = 1.0
 RECOVERY_PROBE_MAX_S = 10.0
+REACH_PROBE_TIMEOUT_S = 2.0
+REACH_PROBES_PER_S = 500.0
+REACH_PROBES_BURST = 500.0
+"""First probes of instances, which tell whether the registry can reach them at all; over the budget they are left out."""
 SUSPICIONS = 50_000
 """Open suspicions in all; further ones are refused, leases still stand."""
 SUSPICION_PROBES_PER_S = 5_000.0
@@ -187,6 +193,21 @@ BATCH_BYTES = 1_000_000
 COMMANDS_WAITING = 10_000
 """Commands in the writer's queue; a further one is told to retry."""
 
+# --- Storage --------------------------------------------------------------------------------------------------------
+
+STORE_QUEUE_BATCHES = 256
+"""Batches that wait for the writer thread, which takes all of them in one turn. More means the disk stands still."""
+STORE_BATCH_BYTES = 16 * BATCH_BYTES
+"""No caller sends this much; it bounds what the queue holds."""
+STORE_HISTORY_BYTES = 8 * 1024 * 1024
+"""Recent transactions kept in memory for tails that are behind: about 10,000 registrations."""
+STORE_ENTRY_BYTES = 200
+"""What an entry of a transaction costs in memory beside its key and value."""
+STORE_WAL_BYTES = 64 * 1024 * 1024
+"""A write-ahead log that a burst has blown up is cut back to this."""
+BACKUP_STEP_PAGES = 128
+"""Pages of 4 KiB copied between two looks at the waiting commits: about a millisecond."""
+
 # --- HTTP -----------------------------------------------------------------------------------------------------------
 
 BODY_BYTES = 64 * 1024
@@ -214,3 +235,38 @@ METRIC_SERVICES = 1_000
 
 LOG_VALUE_CHARS = 2_048
 """One value of a log line; longer text came from outside and is cut."""
+
+# --- Library --------------------------------------------------------------------------------------------------------
+
+CLIENT_CONNECT_S = 2.0
+"""One registry's time to accept a connection and shake hands; then another one is tried."""
+CLIENT_REQUEST_S = 5.0
+"""One request's time to its answer, at one registry."""
+CLIENT_ACK_S = 1.0
+"""An acknowledgement's time: it is sent between two reads of the stream, which must not wait long."""
+CLIENT_EVENT_S = 30.0
+"""A stream that sends bytes but completes no event for this long is broken: a large page on a slow link takes a few seconds."""
+CLIENT_RETRY_FIRST_S = 0.4
+"""A lost stream is opened elsewhere within this, spread so that a dying registry's watchers do not arrive at once."""
+CLIENT_RETRY_MAX_S = 5.0
+"""Between attempts when no registry answers: how long its return may go unnoticed."""
+CLIENT_STEADY_S = 10.0
+"""A stream that held this long proves its registry good: the next loss starts counting anew."""
+CLIENT_REFRESH_S = 300.0
+"""Everything is fetched anew this often, give or take a fifth: what no digest sees, and replicas that joined, are found."""
+CLIENT_BEHIND_S = 30.0
+"""A registry that stays behind what a mirror has seen, for this long, is taken at its word: its history was put back by hand."""
+CLIENT_HEARTBEAT_RETRY_S = 1.0
+"""A failed heartbeat is sent again after this at most: a lease outlives two lost ones, not two lost intervals of retrying."""
+CLIENT_SAVE_S = 5.0
+"""A churning service's mirror is written to disk this often."""
+CLIENT_DISK_BYTES = 64 * 1024 * 1024
+"""One service's file; 20,000 instances take about 8 MB."""
+CLIENT_TEMPORARY_S = 60.0
+"""A temporary file this old was left behind by a process that died."""
+CLIENT_ANSWER_BYTES = 64 * 1024 * 1024
+"""The longest answer the library reads: a list of the largest service."""
+CLIENT_CLOSE_S = 3.0
+"""`close()` waits this long for the thread: longer than one attempt to connect."""
+PANIC_THRESHOLD = 0.5
+"""Overdue instances are passed over unless less than this share would be left (Envoy's healthy panic threshold, 50 %)."""
