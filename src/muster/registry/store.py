@@ -144,5 +144,8 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Finish what was accepted, then release everything. Idempotent; later calls raise `StoreUnavailable`."""
+        """Finish what was accepted, then release everything. Idempotent; later calls raise `StoreUnavailable`.
+
+        Live tails yield what was committed, then raise `StoreUnavailable`: a tail never ends in silence.
+        """
         ...

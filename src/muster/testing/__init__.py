@@ -1,0 +1,1 @@
+"""Fakes that Muster's own tests use, shipped for yours."""
