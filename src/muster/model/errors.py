@@ -17,7 +17,10 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "token_required": (401, "Writing needs a token: `Authorization: Bearer ...`."),
     "token_invalid": (403, "This token is not known."),
     "not_owner": (403, "The id is guarded by an owner secret, and the one sent does not match."),
-    "host_not_allowed": (403, "The Host header names none of this registry's names (protection against DNS rebinding)."),
+    "host_not_allowed": (
+        403,
+        "The Host header names none of this registry's names (protection against DNS rebinding).",
+    ),
     "origin_not_allowed": (403, "A page of another origin asked for a change."),
     "unknown_instance": (404, "No such instance: register (again)."),
     "unknown_service": (404, "No service of this name has any instance."),

@@ -6,10 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-from ..model import durations, limits, names
-from ..model.check import Check, Kind
-from ..model.errors import invalid
-from ..model.probe_rules import forbidden_header
+from muster.model import durations, limits, names
+from muster.model.check import Check, Kind
+from muster.model.errors import invalid
+from muster.model.probe_rules import forbidden_header
 
 Duration = float | str
 

@@ -87,7 +87,14 @@ class GoAwayEvent(Struct, frozen=True):
 
 
 Event = (
-    SnapshotEvent | ResumedEvent | UpsertEvent | RemoveEvent | AliveEvent | AckEvent | ResetEvent | GoAwayEvent
+    SnapshotEvent
+    | ResumedEvent
+    | UpsertEvent
+    | RemoveEvent
+    | AliveEvent
+    | AckEvent
+    | ResetEvent
+    | GoAwayEvent
 )
 
 TYPES: Final[dict[str, type[Event]]] = {

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
-from ..model import limits, names
-from ..model.errors import Rejected, invalid
-from ..model.instance import Instance
-from ..model.record import DISCOVERABLE, STATUSES, Status
+from muster.model import limits, names
+from muster.model.errors import Rejected, invalid
+from muster.model.instance import Instance
+from muster.model.record import DISCOVERABLE, STATUSES, Status
 
 KNOWN_STATUSES = tuple(dict.fromkeys(status for status, *_ in STATUSES))
 PARAMETERS = ("zone", "region", "version", "subset", "tag", "status", "all")
@@ -83,7 +83,9 @@ def _tags(values: Sequence[str]) -> tuple[str, ...]:
 def _statuses(query: Mapping[str, Sequence[str]]) -> tuple[Status, ...]:
     asked = set(query.get("status", ()))
     if unknown := asked.difference(KNOWN_STATUSES):
-        raise invalid("status", f"{names.printable(min(unknown), 40)!r} is not one of {', '.join(KNOWN_STATUSES)}")
+        raise invalid(
+            "status", f"{names.printable(min(unknown), 40)!r} is not one of {', '.join(KNOWN_STATUSES)}"
+        )
     if asked:
         return tuple(status for status in KNOWN_STATUSES if status in asked)
     return KNOWN_STATUSES if flag(query, "all") else ()

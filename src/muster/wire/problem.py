@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from ..model.errors import CODES
+from muster.model.errors import CODES
 
 MEDIA_TYPE = "application/problem+json"
 

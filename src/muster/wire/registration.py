@@ -12,10 +12,11 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from ..model import durations, limits, names
-from ..model.check import Check, Health
-from ..model.errors import invalid
-from ..model.instance import Endpoint, Instance, LeaseTerms
+from muster.model import durations, limits, names
+from muster.model.check import Check, Health
+from muster.model.errors import invalid
+from muster.model.instance import Endpoint, Instance, LeaseTerms
+
 from . import checks, strict
 
 Duration = float | str
@@ -216,7 +217,9 @@ def _lease(told: RegisterBody) -> LeaseTerms | None:
     longest = ttl / limits.HEARTBEATS_PER_TTL
     if told.heartbeat_interval is None:
         return LeaseTerms(ttl, longest)
-    return LeaseTerms(ttl, durations.seconds(told.heartbeat_interval, "heartbeat_interval", least=0.1, most=longest))
+    return LeaseTerms(
+        ttl, durations.seconds(told.heartbeat_interval, "heartbeat_interval", least=0.1, most=longest)
+    )
 
 
 def _owner_secret(value: str | bool | None) -> str | bool | None:

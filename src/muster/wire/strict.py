@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ..model.errors import Rejected, invalid
+from muster.model.errors import Rejected, invalid
 
 T = TypeVar("T")
 
@@ -49,7 +49,7 @@ def _named(message: str) -> Rejected:
 
 def _refuse_duplicates(body: bytes) -> None:
     try:
-        json.loads(body, object_pairs_hook=_unique)
+        json.loads(body, object_pairs_hook=_unique)  # noqa: TID251 - msgspec cannot tell duplicates
     except RecursionError:
         raise Rejected("invalid_json", "nested too deeply") from None
 

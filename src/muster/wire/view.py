@@ -8,8 +8,8 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
-from ..model.instance import Endpoint
-from ..model.record import Record, Status
+from muster.model.instance import Endpoint
+from muster.model.record import Record, Status
 
 
 class InstanceView(Struct, frozen=True, gc=False):

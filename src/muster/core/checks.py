@@ -1,0 +1,194 @@
+"""Checks: from results to health. When a probe is due, what its answer is worth, and when that changes what callers see.
+
+`fall` bad results in a row make a check failing, `rise` good ones take that back; the first good one ever is enough to begin.
+Flapping is damped as RFC 2439 damps routes: each fall adds a penalty that decays by half in `FLAP_HALF_LIFE_S`; above the
+suppress limit the check stays failing until the penalty is below the reuse limit, whatever it answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from muster.model import limits
+from muster.model.check import HEALTH_OF, Answer, Check, Health, Result
+
+from .state import Entry
+from .wheel import NEVER, Wheel
+
+RESULT_OF: Final[dict[Answer, Result | None]] = {
+    Answer.ANSWERED: "pass",
+    Answer.WARNED: "warn",
+    Answer.FAILED: "fail",
+    Answer.REFUSED: "fail",
+    Answer.SILENT: "fail",
+    Answer.UNASKED: None,
+}
+"""What a probe's answer is worth as a check's result; None says nothing."""
+
+STARTING_INTERVAL_S = 1.0
+"""A check whose health is not known yet is run this often: an instance must not wait a whole interval to become discoverable."""
+PROBED: Final = frozenset({"healthy", "degraded", "unhealthy", "starting", "out_of_service"})
+
+
+class Rng(Protocol):
+    """As much of `random.Random` as the core uses; the caller seeds it."""
+
+    def uniform(self, a: float, b: float) -> float: ...
+
+
+class Tracker(Struct, gc=False):
+    """One check of one instance. `streak` counts results in a row that speak against `health`."""
+
+    key: str
+    generation: int
+    check: Check
+    health: Health
+    streak: int = 0
+    penalty: float = 0.0
+    penalty_at: float = 0.0
+    suppressed: bool = False
+    running: bool = False
+    wake: int = NEVER
+    said_at: float = -1.0
+    said: str = ""
+    result: Result | None = None
+
+    def decayed(self, now: float) -> float:
+        """RFC 2439 section 4.2: the penalty halves every half-life."""
+        return float(self.penalty * 0.5 ** ((now - self.penalty_at) / limits.FLAP_HALF_LIFE_S))
+
+    def __repr__(self) -> str:
+        return f"<Tracker {self.key} {self.check.name} {self.health} streak={self.streak}>"
+
+
+class NewHealth(NamedTuple):
+    tracker: Tracker
+    health: Health
+
+
+class Checks:
+    """Every check by instance. `rng` spreads probes so that a mass registration is not a mass of probes for ever."""
+
+    def __init__(self, rng: Rng) -> None:
+        self._rng = rng
+        self._trackers: dict[str, tuple[Tracker, ...]] = {}
+        self._wheel: Wheel[Tracker] = Wheel()
+        self.flaps = 0
+
+    def of(self, key: str) -> tuple[Tracker, ...]:
+        return self._trackers.get(key, ())
+
+    def all(self) -> Iterator[Tracker]:
+        for trackers in self._trackers.values():
+            yield from trackers
+
+    def follow(self, entry: Entry, now: float) -> None:
+        """Make the checks of `entry` what its committed record says."""
+        record = entry.record
+        wanted = record.instance.checks
+        if not wanted or entry.status not in PROBED:
+            self.drop(record.key)
+            return
+        old = {tracker.check.name: tracker for tracker in self.of(record.key)}
+        self._trackers[record.key] = tuple(
+            self._follow(old.pop(check.name, None), check, entry, now) for check in wanted
+        )
+        for tracker in old.values():
+            tracker.wake = NEVER
+
+    def _follow(self, old: Tracker | None, check: Check, entry: Entry, now: float) -> Tracker:
+        record = entry.record
+        health = record.facts.checks.get(check.name, "unknown")
+        if old is not None and old.check == check and old.generation == record.generation:
+            old.health = health
+            return old
+        if old is not None:
+            old.wake = NEVER
+        tracker = Tracker(record.key, record.generation, check, health, said_at=now)
+        first = self._rng.uniform(0, limits.FIRST_PROBE_JITTER_S if health == "unknown" else check.interval)
+        self._wheel.put(tracker, now + (first if check.active else check.ttl))
+        return tracker
+
+    def drop(self, key: str) -> None:
+        for tracker in self._trackers.pop(key, ()):
+            tracker.wake = NEVER
+
+    def current(self, tracker: Tracker) -> bool:
+        return any(known is tracker for known in self.of(tracker.key))
+
+    def due(self, now: float, most: int) -> tuple[list[Tracker], list[NewHealth]]:
+        """(probes to run, TTL checks whose instance said nothing in time)."""
+        probes: list[Tracker] = []
+        silent: list[NewHealth] = []
+        for tracker in self._wheel.due(now, most):
+            if tracker.check.active:
+                tracker.running = True
+                probes.append(tracker)
+            elif now < tracker.said_at + tracker.check.ttl:
+                self._wheel.put(tracker, tracker.said_at + tracker.check.ttl)
+            elif tracker.health != "failing":
+                self._say(tracker, "fail", f"no result within {tracker.check.ttl:g} s", now)
+                silent.append(NewHealth(tracker, self._fall(tracker, now)))
+        return probes, silent
+
+    def next_deadline(self) -> float | None:
+        return self._wheel.next_deadline()
+
+    def hold(self, tracker: Tracker, now: float) -> None:
+        """The guard keeps a silent TTL check as it was; it comes up again after another ttl."""
+        tracker.said_at = now
+        self._wheel.put(tracker, now + tracker.check.ttl)
+
+    def probed(self, tracker: Tracker, result: Result | None, said: str, now: float) -> NewHealth | None:
+        """A probe came back (`result` None: it says nothing). The new health, if it changes."""
+        tracker.running = False
+        health = self._take(tracker, result, said, now) if result else None
+        starting = (health or tracker.health) == "unknown"
+        interval = min(tracker.check.interval, STARTING_INTERVAL_S) if starting else tracker.check.interval
+        self._wheel.put(tracker, now + interval * self._rng.uniform(0.95, 1.05))
+        return NewHealth(tracker, health) if health else None
+
+    def pushed(self, tracker: Tracker, result: Result, said: str, now: float) -> NewHealth | None:
+        """The instance said how it is (a TTL check). Its word counts at once; damping applies."""
+        tracker.streak = max(tracker.check.fall, tracker.check.rise)
+        health = self._take(tracker, result, said, now)
+        self._wheel.put(tracker, now + tracker.check.ttl)
+        return NewHealth(tracker, health) if health else None
+
+    def _say(self, tracker: Tracker, result: Result, said: str, now: float) -> None:
+        tracker.result, tracker.said, tracker.said_at = result, said, now
+
+    def _take(self, tracker: Tracker, result: Result, said: str, now: float) -> Health | None:
+        self._say(tracker, result, said, now)
+        told = HEALTH_OF[result]
+        if told == tracker.health:
+            tracker.streak = 0
+            return None
+        tracker.streak += 1
+        if told == "failing":
+            return self._fall(tracker, now) if tracker.streak >= tracker.check.fall else None
+        if tracker.health == "failing":
+            return told if self._risen(tracker, now) else None
+        tracker.streak = 0
+        return told
+
+    def _fall(self, tracker: Tracker, now: float) -> Health:
+        tracker.streak = 0
+        if tracker.health in ("passing", "warning"):
+            self.flaps += 1
+            tracker.penalty = min(tracker.decayed(now) + limits.FLAP_PENALTY, limits.FLAP_PENALTY_MAX)
+            tracker.penalty_at = now
+            tracker.suppressed = tracker.suppressed or tracker.penalty > limits.FLAP_SUPPRESS
+        return "failing"
+
+    def _risen(self, tracker: Tracker, now: float) -> bool:
+        if tracker.streak < tracker.check.rise:
+            return False
+        if tracker.suppressed and tracker.decayed(now) >= limits.FLAP_REUSE:
+            return False
+        tracker.suppressed = False
+        tracker.streak = 0
+        return True

@@ -1,0 +1,231 @@
+"""decide(state, command) -> write. Pure: it looks, it never changes anything.
+
+A write is the record's new content, `GONE`, or `NOTHING` (a no-op: nothing is written and nobody is woken). A command that
+cannot be granted raises `Rejected` and leaves no trace. The registry's own commands (`Expire`, `SetHealth` ...) come too late
+now and then; they are no-ops then, for nobody waits for the refusal.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final, assert_never
+
+from msgspec.structs import replace
+
+from muster.model import limits
+from muster.model.check import Health
+from muster.model.errors import Rejected
+from muster.model.instance import Instance
+from muster.model.record import Facts, Record
+from muster.wire.registration import first_health
+
+from .commands import (
+    Amend,
+    Command,
+    Deregister,
+    Drain,
+    Expire,
+    MarkOverdue,
+    Register,
+    Remove,
+    Revive,
+    SetHealth,
+    SetReach,
+    key_of,
+)
+from .state import ServiceKey, State
+
+
+class Special(Enum):
+    NOTHING = "no-op"
+    GONE = "removed"
+
+
+NOTHING: Final = Special.NOTHING
+GONE: Final = Special.GONE
+Write = Record | Special
+
+
+def decide(state: State, command: Command) -> Write:
+    """Raises `Rejected`."""
+    entry = state.get(key_of(command))
+    record = entry.record if entry else None
+    match command:
+        case Register():
+            return _fresh(state, command) if record is None else _again(state, command, record)
+        case Deregister():
+            _addressed(record, command.generation, command.owner)
+            return GONE
+        case Drain():
+            return _drain(_addressed(record, command.generation, command.owner), command)
+        case Amend():
+            return _amend(record, command)
+        case Revive():
+            return _revive(_addressed(record, command.generation, command.owner), command)
+        case MarkOverdue() | Expire() | SetHealth() | SetReach() | Remove():
+            if record is None or record.generation != command.generation:
+                return NOTHING
+            return _own(record, command)
+    assert_never(command)
+
+
+# --- What registrars and operators ask ------------------------------------------------------------------------------
+
+
+def _addressed(record: Record | None, generation: int, owner: bytes) -> Record:
+    """The record a message is for, if its sender may speak for it."""
+    if record is None:
+        raise Rejected("unknown_instance", "no such instance: register it")
+    if generation and generation != record.generation:
+        raise Rejected("superseded", "a newer registration holds this id")
+    if record.owner and owner != record.owner:
+        raise Rejected("not_owner", "the owner secret does not match")
+    return record
+
+
+def _fresh(state: State, command: Register) -> Record:
+    _room(state, command.instance)
+    return _begin(command, override="", superseded=())
+
+
+def _room(state: State, instance: Instance) -> None:
+    service = ServiceKey(instance.namespace, instance.service)
+    if len(state) >= limits.INSTANCES:
+        raise Rejected("limit_reached", f"the registry holds {limits.INSTANCES} instances", field="instances")
+    if state.count(service) >= limits.INSTANCES_PER_SERVICE:
+        raise Rejected(
+            "limit_reached", f"the service has {limits.INSTANCES_PER_SERVICE} instances", field="service"
+        )
+
+
+def _begin(command: Register, *, override: str, superseded: tuple[str, ...]) -> Record:
+    """A new incarnation: nothing is known of it but what it says and what an operator said of its id."""
+    instance = command.instance
+    probed = any(check.active for check in instance.checks)
+    return Record(
+        instance=instance,
+        incarnation=command.incarnation,
+        facts=Facts(
+            override=override,
+            # Without a check of ours only the instance itself can say that it became ready.
+            ready=False if command.starting and not probed else None,
+            checks={check.name: first_health(check) for check in instance.checks},
+        ),
+        registered_at=command.at,
+        changed_at=command.at,
+        owner=command.owner,
+        superseded=superseded,
+    )
+
+
+def _again(state: State, command: Register, record: Record) -> Write:
+    """An id that is known. The same incarnation says more or the same; another replaces it."""
+    lapsed = record.facts.expired_at != 0
+    if record.owner and command.owner != record.owner and not lapsed:
+        raise Rejected("not_owner", "the id is guarded by another owner secret")
+    if command.incarnation in record.superseded:
+        raise Rejected("superseded", "a newer incarnation was registered since")
+    if record.instance.service != command.instance.service:
+        _room(state, command.instance)
+    if command.incarnation != record.incarnation:
+        older = (*record.superseded, record.incarnation) if record.incarnation else record.superseded
+        return _begin(command, override=record.facts.override, superseded=older[-limits.SUPERSEDED_KEPT :])
+    if record.facts.draining:
+        if command.incarnation:
+            raise Rejected("draining", "this incarnation is draining; only a new one can register")
+        return _begin(command, override=record.facts.override, superseded=record.superseded)
+    return _told_again(command, record)
+
+
+def _told_again(command: Register, record: Record) -> Write:
+    facts = replace(record.facts, expired_at=0, overdue=False, checks=_kept_health(command.instance, record))
+    same = command.instance == record.instance and facts == record.facts and command.owner == record.owner
+    if same:
+        return NOTHING
+    return replace(record, instance=command.instance, facts=facts, owner=command.owner, changed_at=command.at)
+
+
+def _kept_health(instance: Instance, record: Record) -> dict[str, Health]:
+    """A check that is the same keeps its health; a new or changed one begins anew."""
+    old = record.facts.checks
+    return {
+        check.name: old[check.name]
+        if check.name in old and record.instance.check(check.name) == check
+        else first_health(check)
+        for check in instance.checks
+    }
+
+
+def _drain(record: Record, command: Drain) -> Write:
+    if record.facts.draining:
+        return NOTHING
+    return _with(record, command.at, draining=True)
+
+
+def _amend(record: Record | None, command: Amend) -> Write:
+    operator_only = command.override is not None and (
+        command.weight is None and command.tags is None and command.metadata is None and command.ready is None
+    )
+    owner = record.owner if record and operator_only else command.owner
+    record = _addressed(record, command.generation, owner)
+    facts = record.facts
+    instance = record.instance
+    amended = replace(
+        record,
+        instance=replace(
+            instance,
+            weight=instance.weight if command.weight is None else command.weight,
+            tags=instance.tags if command.tags is None else command.tags,
+            metadata=instance.metadata if command.metadata is None else command.metadata,
+        ),
+        facts=replace(
+            facts,
+            ready=facts.ready if command.ready is None else command.ready,
+            override=facts.override if command.override is None else command.override,
+        ),
+    )
+    return NOTHING if amended == record else replace(amended, changed_at=command.at)
+
+
+def _revive(record: Record, command: Revive) -> Write:
+    if not (record.facts.expired_at or record.facts.overdue):
+        return NOTHING
+    return _with(record, command.at, expired_at=0, overdue=False)
+
+
+# --- What the registry itself finds ---------------------------------------------------------------------------------
+
+
+def _own(record: Record, command: MarkOverdue | Expire | SetHealth | SetReach | Remove) -> Write:
+    facts = record.facts
+    match command:
+        case MarkOverdue():
+            due = not facts.overdue and not facts.expired_at and record.instance.lease is not None
+            return _with(record, command.at, overdue=True) if due else NOTHING
+        case Expire():
+            if facts.expired_at or record.instance.lease is None:
+                return NOTHING
+            return _with(record, command.at, expired_at=command.at, overdue=False)
+        case SetHealth():
+            return _set_health(record, command)
+        case SetReach():
+            if facts.unreachable == command.unreachable:
+                return NOTHING
+            return _with(record, command.at, unreachable=command.unreachable)
+        case Remove():
+            return GONE if record.status == command.status else NOTHING
+    assert_never(command)
+
+
+def _set_health(record: Record, command: SetHealth) -> Write:
+    known = record.facts.checks
+    if known.get(command.check, command.health) == command.health:
+        return NOTHING
+    return _with(record, command.at, checks={**known, command.check: command.health})
+
+
+def _with(record: Record, at: int, **changed: object) -> Record:
+    """`record` with other facts; `failing_since` follows the health."""
+    facts = replace(record.facts, **changed)
+    since = (facts.failing_since or at) if facts.health == "failing" else 0
+    return replace(record, facts=replace(facts, failing_since=since), changed_at=at)

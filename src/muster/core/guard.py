@@ -1,0 +1,252 @@
+"""The guard: when a registry loses sight of many at once, it doubts itself before it doubts them.
+
+A zone is *held* while more than `GUARD_RATIO` and at least `GUARD_MINIMUM` of its leased instances are silent (overdue, or
+under an unanswered suspicion), and until that has been false for `GUARD_CLEAR_S`. While held, nobody of it leaves by silence.
+If some of the zone is seen meanwhile (renewals, answered probes), the hold on the silent rest ends `GUARD_CLEAR_S` after the
+later of its beginning and the first sight; if nobody is seen, it lasts until sight returns or an operator ends it.
+
+The registry suspects itself, and holds every zone, when all zones are silent at once or its own ticks jumped. Refusals are
+proof and pass the guard, unless they come from most of a zone that goes on renewing: then a firewall lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from muster.model import limits
+
+from .leases import Zone
+
+NEVER = float("-inf")
+
+
+class Rules(Struct, frozen=True):
+    """What an operator may set. `ratio` 0..1; `clear` s."""
+
+    ratio: float = limits.GUARD_RATIO
+    minimum: int = limits.GUARD_MINIMUM
+    clear: float = limits.GUARD_CLEAR_S
+
+
+class Hold(Struct):
+    """One hold. Times in machine seconds; `since_wall` in ms, for people. `exempt`: the silent it no longer protects."""
+
+    reason: str
+    since: float
+    since_wall: int
+    last_true: float
+    seen_since: float = NEVER
+    exempt: frozenset[str] = frozenset()
+    released: bool = False
+
+    def __repr__(self) -> str:
+        return f"<Hold {'released' if self.released else 'held'} since={self.since:.1f} {self.reason}>"
+
+
+class HoldReport(Struct, frozen=True):
+    """A hold, or its absence, for people and metrics. `zone` None is the registry itself. `exit` says how it ends."""
+
+    zone: str | None
+    state: str
+    reason: str
+    since_ms: int
+    leased: int
+    silent: int
+    seen: bool
+    exit: str
+
+
+class Guard:
+    """Holds by zone, and one for all. `zones` is the leases' own table."""
+
+    def __init__(self, zones: Mapping[str, Zone], rules: Rules = Rules()) -> None:
+        self._zones = zones
+        self._rules = rules
+        self._holds: dict[str, Hold] = {}
+        self._all: Hold | None = None
+        self._refused: dict[str, dict[str, float]] = {}
+
+    # --- The question everyone asks ---------------------------------------------------------------------------------
+
+    def holds(self, zone: str, key: str) -> bool:
+        """True while `key` must not leave by silence."""
+        return _protects(self._all, key) or _protects(self._holds.get(zone), key)
+
+    # --- Watching the zones -----------------------------------------------------------------------------------------
+
+    def look(self, now: float, wall: int) -> None:
+        """Begin, go on with and end holds. Called at every tick."""
+        for name, zone in self._zones.items():
+            over = _over(zone.leased, len(zone.silent), self._rules)
+            hold = self._holds.get(name)
+            if over or hold is not None:
+                self._keep(name, self._step(hold, over, _why(zone), [zone], now, wall))
+        for name in [name for name in self._holds if name not in self._zones]:
+            del self._holds[name]
+        if self._all is not None or len(self._holds) > 1:
+            self._look_at_all(now, wall)
+
+    def _look_at_all(self, now: float, wall: int) -> None:
+        zones = [zone for zone in self._zones.values() if zone.leased]
+        blind = len(zones) > 1 and all(len(zone.silent) > zone.leased * self._rules.ratio for zone in zones)
+        if blind or self._all is not None:
+            reason = f"all {len(zones)} zones fell silent at once"
+            self._all = self._step(self._all, blind, reason, zones, now, wall)
+
+    def paused(self, gap: float, now: float, wall: int) -> None:
+        """The registry's own ticks jumped: what it did not see was its own fault."""
+        if self._all is None:
+            self._all = Hold(f"the registry was paused for {gap:.1f} s", now, wall, now)
+        else:
+            self._all.last_true = now
+
+    def _keep(self, name: str, hold: Hold | None) -> None:
+        if hold is None:
+            self._holds.pop(name, None)
+        else:
+            self._holds[name] = hold
+
+    def _step(
+        self, hold: Hold | None, over: bool, reason: str, zones: list[Zone], now: float, wall: int
+    ) -> Hold | None:
+        """The hold after this look; None when there is none (any more)."""
+        if hold is None:
+            return Hold(reason, now, wall, now) if over else None
+        silent = _silent(zones)
+        if over:
+            hold.last_true = now
+        if hold.released:
+            return self._step_released(hold, silent, zones, reason, now, wall)
+        if now - hold.last_true >= self._rules.clear:
+            return None
+        self._see(hold, zones, now)
+        if hold.seen_since != NEVER and now - max(hold.since, hold.seen_since) >= self._rules.clear:
+            hold.released = True
+            hold.exempt = silent - _sighted(zones)
+        return hold
+
+    def _see(self, hold: Hold, zones: list[Zone], now: float) -> None:
+        heard = max((zone.heard for zone in zones), default=NEVER)
+        fresh = heard > hold.since and now - heard < self._rules.clear
+        if not fresh:
+            hold.seen_since = NEVER
+        elif hold.seen_since == NEVER:
+            hold.seen_since = heard
+
+    def _step_released(
+        self, hold: Hold, silent: frozenset[str], zones: list[Zone], reason: str, now: float, wall: int
+    ) -> Hold | None:
+        """A hold that was ended: over when its exempt are gone or back; a new wave of silence begins a new one."""
+        hold.exempt &= silent - _sighted(zones)
+        newly = len(silent - hold.exempt)
+        if _over(sum(zone.leased for zone in zones) - len(hold.exempt), newly, self._rules):
+            return Hold(reason, now, wall, now, exempt=hold.exempt)
+        return hold if hold.exempt else None
+
+    # --- Proof, and lies --------------------------------------------------------------------------------------------
+
+    def refused(self, zone: str, key: str, now: float) -> None:
+        """A probe of `key` was refused at `now`."""
+        self._refused.setdefault(zone, {}).setdefault(key, now)
+
+    def not_refused(self, zone: str, key: str) -> None:
+        refused = self._refused.get(zone)
+        if refused is not None and refused.pop(key, None) is not None and not refused:
+            del self._refused[zone]
+
+    def refusals_lie(self, zone: str, renewed: Mapping[str, float]) -> bool:
+        """True if most of the zone is refused, and most of those went on renewing after it: a firewall refuses for them.
+
+        `renewed` is the last renewal of each refused key.
+        """
+        refused = self._refused.get(zone, {})
+        known = self._zones.get(zone)
+        if known is None or len(refused) < limits.GUARD_MINIMUM:
+            return False
+        if len(refused) <= known.leased * limits.FIREWALL_SHARE:
+            return False
+        alive = sum(renewed.get(key, NEVER) > at for key, at in refused.items())
+        return alive >= limits.GUARD_MINIMUM and alive * 2 >= len(refused)
+
+    def zones_refused(self) -> list[str]:
+        """Zones in which anybody is refused now."""
+        return list(self._refused)
+
+    def refused_in(self, zone: str) -> Mapping[str, float]:
+        """When each of the zone's instances that are refused now was first found so."""
+        return self._refused.get(zone, {})
+
+    # --- Operators --------------------------------------------------------------------------------------------------
+
+    def release(self, zone: str | None) -> bool:
+        """An operator ends a hold (None: the registry's own). False if there is none."""
+        hold = self._all if zone is None else self._holds.get(zone)
+        if hold is None or hold.released:
+            return False
+        zones = list(self._zones.values()) if zone is None else [self._zones[zone]]
+        hold.released = True
+        hold.exempt = _silent(zones) - _sighted(zones)
+        return True
+
+    @property
+    def suspect(self) -> bool:
+        """True while the registry doubts itself."""
+        return self._all is not None and not self._all.released
+
+    def held_zones(self) -> list[str]:
+        return [name for name, hold in self._holds.items() if not hold.released]
+
+    def report(self, now: float) -> list[HoldReport]:
+        """The registry itself first, then every zone with leases or a hold."""
+        zones = list(self._zones.values())
+        reports = [self._report(None, self._all, zones, now)]
+        reports += [
+            self._report(zone.name, self._holds.get(zone.name), [zone], now)
+            for zone in sorted(zones, key=lambda zone: zone.name)
+            if zone.leased or zone.name in self._holds
+        ]
+        return reports
+
+    def _report(self, name: str | None, hold: Hold | None, zones: list[Zone], now: float) -> HoldReport:
+        leased = sum(zone.leased for zone in zones)
+        silent = sum(len(zone.silent) for zone in zones)
+        if hold is None:
+            return HoldReport(name, "clear", "", 0, leased, silent, True, "")
+        state = "released" if hold.released else "held"
+        seen = hold.seen_since != NEVER
+        return HoldReport(
+            name, state, hold.reason, hold.since_wall, leased, silent, seen, self._exit(hold, now)
+        )
+
+    def _exit(self, hold: Hold, now: float) -> str:
+        if hold.released:
+            return f"ended; {len(hold.exempt)} silent instances may expire"
+        clear = self._rules.clear - (now - hold.last_true)
+        if now > hold.last_true:
+            return f"sight is back: ends in {max(clear, 0):.0f} s"
+        if hold.seen_since == NEVER:
+            return "nobody there is seen: lasts until sight returns or `muster guard release`"
+        rest = self._rules.clear - (now - max(hold.since, hold.seen_since))
+        return f"some are seen: the silent rest may expire in {max(rest, 0):.0f} s"
+
+
+def _protects(hold: Hold | None, key: str) -> bool:
+    return hold is not None and not hold.released and key not in hold.exempt
+
+
+def _silent(zones: list[Zone]) -> frozenset[str]:
+    return frozenset[str]().union(*(zone.silent for zone in zones))
+
+
+def _sighted(zones: list[Zone]) -> frozenset[str]:
+    return frozenset[str]().union(*(zone.sighted for zone in zones))
+
+
+def _over(leased: int, silent: int, rules: Rules) -> bool:
+    return silent >= rules.minimum and silent > leased * rules.ratio
+
+
+def _why(zone: Zone) -> str:
+    return f"{len(zone.silent)} of {zone.leased} leased instances fell silent"

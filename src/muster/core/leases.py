@@ -1,0 +1,230 @@
+"""Leases: the promises that keep instances listed. They live in memory; a renewal is not a write.
+
+A lease comes up in the wheel when it might be overdue, not at every heartbeat; whoever renewed meanwhile is filed again. So a
+heartbeat is one look-up and two assignments, and 100,000 leases cost a few thousand wheel turns a second.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Literal
+
+from msgspec import Struct
+
+from muster.model import limits
+
+from .state import Entry
+from .wheel import NEVER, Wheel
+
+
+class Zone:
+    """The leases of one zone, as the guard sees them.
+
+    `heard`: when anything of the zone last renewed or answered a probe. `sighted`: overdue, but the last probe was answered.
+    """
+
+    __slots__ = ("heard", "leased", "name", "overdue", "sighted", "unanswered")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.leased = 0
+        self.overdue: set[str] = set()
+        self.unanswered: set[str] = set()
+        self.sighted: set[str] = set()
+        self.heard = float("-inf")
+
+    @property
+    def silent(self) -> set[str]:
+        """Leased instances that are overdue or under an unanswered suspicion."""
+        return self.overdue | self.unanswered if self.unanswered else self.overdue
+
+    def __repr__(self) -> str:
+        return f"<Zone {self.name!r} leased={self.leased} silent={len(self.silent)}>"
+
+
+Phase = Literal["held", "overdue", "lapsing", "expiring", "lapsed"]
+
+
+class Lease(Struct, gc=False):
+    """One promise. `renewed` is when it was last kept (s); `phase` says what the registry made of its silence.
+
+    held      in time
+    overdue   no renewal for 1.5 intervals: marked, or being marked
+    lapsing   past its time, its expiry queued; a renewal still calls it off
+    expiring  the expiry is being committed; until its outcome is known, renewals wait for it
+    lapsed    expired; a renewal revives it by a write
+    """
+
+    key: str
+    generation: int
+    ttl: float
+    interval: float
+    owner: bytes
+    zone: Zone
+    renewed: float
+    phase: Phase = "held"
+    wake: int = NEVER
+
+    @property
+    def overdue_at(self) -> float:
+        return self.renewed + self.interval * limits.OVERDUE_INTERVALS
+
+    @property
+    def expires_at(self) -> float:
+        return self.renewed + self.ttl
+
+    def __repr__(self) -> str:
+        return f"<Lease {self.key} ttl={self.ttl:g}s {self.phase} expires@{self.expires_at:.1f}>"
+
+
+class Renewal(Enum):
+    """What became of a heartbeat. `SLOW` ones need the writer: the shell sends `Revive` and answers when it is decided."""
+
+    RENEWED = "renewed"
+    MARKED = "renewed, and its overdue mark is to be taken off"
+    SLOW = "the lease has lapsed or is lapsing"
+    STATIC = "the instance has no lease"
+    UNKNOWN = "no such instance"
+    SUPERSEDED = "a newer generation holds the id"
+    NOT_OWNER = "the owner secret does not match"
+
+
+class Leases:
+    """Every lease by key; `zones` are shared with the guard."""
+
+    def __init__(self) -> None:
+        self._leases: dict[str, Lease] = {}
+        self._wheel: Wheel[Lease] = Wheel()
+        self.zones: dict[str, Zone] = {}
+        self.longest = 0.0
+        self.renewals = 0
+
+    def __len__(self) -> int:
+        return len(self._leases)
+
+    def get(self, key: str) -> Lease | None:
+        return self._leases.get(key)
+
+    def renew(self, key: str, generation: int, owner: bytes, now: float) -> Renewal:
+        """Take a heartbeat. `generation` 0 renews whatever is current. Hot: one call per heartbeat of every instance."""
+        lease = self._leases.get(key)
+        if lease is None:
+            return Renewal.UNKNOWN
+        if generation and generation != lease.generation:
+            return Renewal.SUPERSEDED
+        if lease.owner and owner != lease.owner:
+            return Renewal.NOT_OWNER
+        if lease.phase == "expiring" or lease.phase == "lapsed":
+            return Renewal.SLOW
+        self.renewals += 1
+        lease.renewed = lease.zone.heard = now
+        if lease.phase == "held":
+            return Renewal.RENEWED
+        lease.phase = "held"
+        lease.zone.overdue.discard(key)
+        lease.zone.sighted.discard(key)
+        return Renewal.MARKED
+
+    def follow(self, entry: Entry, now: float) -> None:
+        """Make the lease of `entry` what its committed record says: granted, changed, lapsed or revived."""
+        record = entry.record
+        terms = record.instance.lease
+        lease = self._leases.get(record.key)
+        if terms is None:
+            self.drop(record.key)
+            return
+        zone = self._zone(record.instance.zone)
+        if lease is None or lease.generation != record.generation or lease.zone is not zone:
+            self.drop(record.key)
+            lease = Lease(record.key, record.generation, terms.ttl, terms.interval, record.owner, zone, now)
+            self._leases[record.key] = lease
+            zone.leased += record.facts.expired_at == 0
+            if record.facts.expired_at:
+                lease.phase = "lapsed"
+            elif record.facts.overdue:
+                self._silence(lease)
+                self._look_again(lease, now)
+        lease.ttl, lease.interval, lease.owner = terms.ttl, terms.interval, record.owner
+        self.longest = max(self.longest, terms.ttl)
+        self._follow_expiry(lease, lapsed=record.facts.expired_at != 0, now=now)
+
+    def _follow_expiry(self, lease: Lease, *, lapsed: bool, now: float) -> None:
+        if lapsed and lease.phase != "lapsed":
+            self._uncount(lease)
+            lease.phase = "lapsed"
+            lease.wake = NEVER
+        elif not lapsed and lease.phase == "lapsed":
+            lease.phase = "held"
+            lease.renewed = now
+            lease.zone = self._zone(lease.zone.name)
+            lease.zone.leased += 1
+        if lease.phase == "held":
+            self._wheel.put(lease, lease.overdue_at)
+
+    def drop(self, key: str) -> None:
+        lease = self._leases.pop(key, None)
+        if lease is None:
+            return
+        lease.wake = NEVER
+        if lease.phase != "lapsed":
+            self._uncount(lease)
+
+    def _uncount(self, lease: Lease) -> None:
+        lease.zone.leased -= 1
+        lease.zone.overdue.discard(lease.key)
+        lease.zone.unanswered.discard(lease.key)
+        lease.zone.sighted.discard(lease.key)
+
+    def refused(self, lease: Lease, again_at: float) -> None:
+        """The expiry was not committed: the lease stands as overdue and comes up again."""
+        if lease.phase in ("lapsing", "expiring"):
+            lease.phase = "overdue"
+            self._wheel.put(lease, again_at)
+
+    def due(self, now: float, most: int) -> tuple[list[Lease], list[Lease], list[Lease]]:
+        """(newly overdue, overdue still, past their time). The last stay filed nowhere: expire, or `postpone` them."""
+        overdue: list[Lease] = []
+        still: list[Lease] = []
+        lapsing: list[Lease] = []
+        for lease in self._wheel.due(now, most):
+            if now < lease.overdue_at:
+                if lease.phase == "held":
+                    self._wheel.put(lease, lease.overdue_at)
+            elif lease.phase == "held":
+                self._silence(lease)
+                self._look_again(lease, now)
+                overdue.append(lease)
+            elif lease.phase == "overdue" and now < lease.expires_at:
+                self._look_again(lease, now)
+                still.append(lease)
+            elif lease.phase == "overdue":
+                lapsing.append(lease)
+        return overdue, still, lapsing
+
+    def _silence(self, lease: Lease) -> None:
+        lease.phase = "overdue"
+        lease.zone.overdue.add(lease.key)
+
+    def _look_again(self, lease: Lease, now: float) -> None:
+        self._wheel.put(lease, min(lease.expires_at, now + limits.OVERDUE_PROBE_S))
+
+    def postpone(self, lease: Lease, until: float) -> None:
+        self._wheel.put(lease, until)
+
+    def next_deadline(self) -> float | None:
+        return self._wheel.next_deadline()
+
+    def _zone(self, name: str) -> Zone:
+        zone = self.zones.get(name)
+        if zone is None:
+            if len(self.zones) >= limits.ZONES:
+                self.forget_empty_zones()
+            if len(self.zones) >= limits.ZONES:
+                name = ""
+            zone = self.zones.setdefault(name, Zone(name))
+        return zone
+
+    def forget_empty_zones(self) -> None:
+        """Zones without a lease have nothing to guard; their names must not pile up."""
+        for name in [name for name, zone in self.zones.items() if not zone.leased]:
+            del self.zones[name]

@@ -1,0 +1,215 @@
+"""The registry's state: a fold over what the store committed, in the store's order.
+
+`State.apply` is the only way it changes. It returns what changed, instance by instance, for the feed; readers get immutable
+snapshots of one service, built when first asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from muster.model import limits
+from muster.model.record import DISCOVERABLE, Record, Status
+from muster.wire import view as wire_view
+from muster.wire.filters import Filter
+
+T = TypeVar("T")
+
+
+class ServiceKey(NamedTuple):
+    namespace: str
+    name: str
+
+
+class Entry(Struct, gc=False):
+    """A record as committed at `revision`. Immutable but for what is derived from it when first asked for."""
+
+    record: Record
+    revision: int
+    status: Status
+    _json: bytes = b""
+    _term: int = -1
+
+    @property
+    def id(self) -> str:
+        return self.record.instance.id
+
+    @property
+    def service(self) -> ServiceKey:
+        instance = self.record.instance
+        return ServiceKey(instance.namespace, instance.service)
+
+    @property
+    def discoverable(self) -> bool:
+        return self.status in DISCOVERABLE
+
+    @property
+    def json(self) -> bytes:
+        """The instance as callers see it, encoded once."""
+        if not self._json:
+            self._json = wire_view.encode(wire_view.of(self.record, self.revision))
+        return self._json
+
+    @property
+    def term(self) -> int:
+        """The instance's part of a digest."""
+        if self._term < 0:
+            self._term = wire_view.digest_term(self.id, self.record.generation, self.revision)
+        return self._term
+
+    def __repr__(self) -> str:
+        return f"<Entry {self.record.key} {self.status} @{self.revision}>"
+
+
+class Change(Struct, frozen=True, gc=False):
+    """One instance of one service, before and after a transaction. `before` None: it was not there; `after` None: it is gone."""
+
+    revision: int
+    service: ServiceKey
+    id: str
+    before: Entry | None
+    after: Entry | None
+
+
+class View:
+    """The instances of a snapshot that a filter admits, with everything readers derive from them, each made once."""
+
+    __slots__ = ("_made", "entries", "snapshot")
+
+    def __init__(self, snapshot: Snapshot, entries: tuple[Entry, ...]) -> None:
+        self.snapshot = snapshot
+        self.entries = entries
+        self._made: dict[str, object] = {}
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` returns, made by the first who asks under this name."""
+        if name not in self._made:
+            self._made[name] = make()
+        return self._made[name]  # type: ignore[return-value]
+
+    @property
+    def digest(self) -> int:
+        return self.once("digest", lambda: wire_view.digest(entry.term for entry in self.entries))
+
+
+class Snapshot:
+    """One service at one revision, whole: every instance of whatever status, by id."""
+
+    __slots__ = ("_views", "entries", "exists", "key", "revision")
+
+    def __init__(self, key: ServiceKey, revision: int, entries: tuple[Entry, ...]) -> None:
+        self.key = key
+        self.revision = revision
+        self.entries = entries
+        self.exists = bool(entries)
+        self._views: dict[Filter, View] = {}
+
+    def view(self, filter: Filter) -> View:
+        """The view through `filter`; the latest `VIEWS_PER_SNAPSHOT` are kept."""
+        view = self._views.get(filter)
+        if view is None:
+            if len(self._views) >= limits.VIEWS_PER_SNAPSHOT:
+                del self._views[next(iter(self._views))]
+            admitted = (e for e in self.entries if filter.admits(e.record.instance, e.status))
+            view = self._views[filter] = View(self, tuple(admitted))
+        return view
+
+    def __repr__(self) -> str:
+        return (
+            f"<Snapshot {self.key.namespace}/{self.key.name} @{self.revision} {len(self.entries)} instances>"
+        )
+
+
+class _Service:
+    """The instances of one service by id, and the snapshot of them if one was asked for since the last change."""
+
+    __slots__ = ("entries", "revision", "snapshot")
+
+    def __init__(self) -> None:
+        self.entries: dict[str, Entry] = {}
+        self.revision = 0
+        self.snapshot: Snapshot | None = None
+
+
+class State:
+    """All records by key and by service. `revision` is that of the last transaction applied."""
+
+    def __init__(self, epoch: str = "", revision: int = 0) -> None:
+        self.epoch = epoch
+        self.revision = revision
+        self._entries: dict[str, Entry] = {}
+        self._services: dict[ServiceKey, _Service] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: str) -> Entry | None:
+        return self._entries.get(key)
+
+    def entries(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def services(self) -> Iterator[ServiceKey]:
+        return iter(self._services)
+
+    def count(self, service: ServiceKey) -> int:
+        """Instances of a service, of whatever status."""
+        found = self._services.get(service)
+        return len(found.entries) if found else 0
+
+    def snapshot(self, service: ServiceKey) -> Snapshot:
+        """The service now. One that does not exist has an empty snapshot at the state's revision."""
+        found = self._services.get(service)
+        if found is None:
+            return Snapshot(service, self.revision, ())
+        if found.snapshot is None:
+            ordered = tuple(found.entries[id] for id in sorted(found.entries))
+            found.snapshot = Snapshot(service, found.revision, ordered)
+        return found.snapshot
+
+    def apply(self, revision: int, writes: Iterable[tuple[str, Record | None]]) -> list[Change]:
+        """Fold one transaction in: (key, record or None for removed). The changes, in the order of the writes."""
+        self.revision = revision
+        changes: list[Change] = []
+        for key, record in writes:
+            self._apply(revision, key, record, changes)
+        return changes
+
+    def _apply(self, revision: int, key: str, record: Record | None, changes: list[Change]) -> None:
+        before = self._entries.pop(key, None)
+        after = None if record is None else entry_of(record, revision)
+        if before is not None and (after is None or before.service != after.service):
+            self._leave(before, revision)
+            changes.append(Change(revision, before.service, before.id, before, None))
+            before = None
+        if after is not None:
+            self._entries[key] = after
+            self._join(after, revision)
+            changes.append(Change(revision, after.service, after.id, before, after))
+
+    def _join(self, entry: Entry, revision: int) -> None:
+        service = self._services.get(entry.service)
+        if service is None:
+            service = self._services[entry.service] = _Service()
+        service.entries[entry.id] = entry
+        service.revision = revision
+        service.snapshot = None
+
+    def _leave(self, entry: Entry, revision: int) -> None:
+        service = self._services[entry.service]
+        del service.entries[entry.id]
+        service.revision = revision
+        service.snapshot = None
+        if not service.entries:
+            del self._services[entry.service]
+
+
+def entry_of(record: Record, revision: int) -> Entry:
+    """The committed form of a record: the write that registered it learns its generation here."""
+    if not record.generation:
+        record = replace(record, generation=revision)
+    return Entry(record, revision, record.status)

@@ -1,0 +1,201 @@
+"""Who must have heard of a drain before it is safe to stop, and waiting for them.
+
+A stream that promised to (`ack=1`) is asked and answers. A reader by polling acknowledges by coming back with an index at or
+above the drain's revision; it counts as a reader until its last answer's wait plus `POLLER_GRACE_S`. Whoever only looks, or only
+listens, cannot acknowledge: the answer says how many there are and how old what they hold may be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from msgspec import Struct
+
+from muster.core.state import ServiceKey
+from muster.model import limits
+
+
+class Stream(Protocol):
+    """A live watch stream."""
+
+    name: str
+    address: str
+    acknowledges: bool
+
+    def ask_ack(self, service: ServiceKey, revision: int) -> None: ...
+
+
+class Unacknowledged(Struct, frozen=True):
+    """A subscriber that has not said that it knows. `subscriber` is a stream's name or `poller`."""
+
+    subscriber: str
+    address: str
+
+
+class CannotAcknowledge(Struct, frozen=True):
+    """Readers that have no way to say so. `plain_streams`: streams that did not promise; `plain_reads_s`: the age in seconds
+    that an answer to a plain look-up may have reached in the hands of whoever asked, 0 if nobody did lately."""
+
+    plain_streams: int
+    plain_reads_s: float
+
+
+class DrainAnswer(Struct, frozen=True):
+    """`safe`: every subscriber that can acknowledge has done so."""
+
+    safe: bool
+    waited_ms: int
+    revision: int
+    unacknowledged: list[Unacknowledged]
+    unacknowledged_count: int
+    cannot_acknowledge: CannotAcknowledge
+
+
+class _Poller(Struct):
+    address: str
+    index: int
+    until: float
+    gone: bool = False
+
+
+class Subscribers:
+    """Every live reader of every service, as far as drains care. `now` is the registry's clock."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._streams: dict[ServiceKey, dict[str, Stream]] = {}
+        self._acked: dict[tuple[ServiceKey, str], int] = {}
+        self._pollers: dict[ServiceKey, dict[str, _Poller]] = {}
+        self._plain_reads: dict[ServiceKey, float] = {}
+        self._waits: dict[ServiceKey, set[asyncio.Event]] = {}
+
+    # --- Streams ----------------------------------------------------------------------------------------------------
+
+    def opened(self, service: ServiceKey, stream: Stream) -> None:
+        self._streams.setdefault(service, {})[stream.name] = stream
+
+    def closed(self, service: ServiceKey, stream: Stream) -> None:
+        streams = self._streams.get(service, {})
+        streams.pop(stream.name, None)
+        if not streams:
+            self._streams.pop(service, None)
+        self._acked.pop((service, stream.name), None)
+        self._wake(service)
+
+    def acknowledged(self, name: str, service: ServiceKey, revision: int) -> None:
+        """The stream called `name` has applied `revision`. Unknown names and old revisions change nothing."""
+        if name in self._streams.get(service, {}):
+            at = (service, name)
+            self._acked[at] = max(self._acked.get(at, 0), revision)
+            self._wake(service)
+
+    # --- Pollers and plain reads ------------------------------------------------------------------------------------
+
+    def polled(self, service: ServiceKey, peer: str, index: int, wait: float) -> None:
+        """A blocking read with `index` from `peer` (`address:port`) begins."""
+        pollers = self._pollers.setdefault(service, {})
+        address = peer.rpartition(":")[0]
+        until = self._now() + wait + limits.POLLER_GRACE_S
+        if peer not in pollers:
+            self._make_room(service, pollers, address, index)
+        pollers[peer] = _Poller(address, index, until)
+        self._wake(service)
+
+    def _make_room(self, service: ServiceKey, pollers: dict[str, _Poller], address: str, index: int) -> None:
+        """A poller that comes on a new connection takes the place of one of its address whose connection is gone."""
+        for peer, poller in pollers.items():
+            if poller.gone and poller.address == address and poller.index < index:
+                del pollers[peer]
+                return
+        if len(pollers) >= limits.BLOCKING_READS:
+            del pollers[next(iter(pollers))]
+
+    def disconnected(self, services: set[ServiceKey], peer: str) -> None:
+        """The connection of a poller closed; it may come back on another."""
+        for service in services:
+            if poller := self._pollers.get(service, {}).get(peer):
+                poller.gone = True
+
+    def looked(self, service: ServiceKey) -> None:
+        """A plain look-up was answered without being asked to wait."""
+        if len(self._plain_reads) >= limits.SERVICES:
+            self._plain_reads.clear()
+        self._plain_reads[service] = self._now()
+
+    # --- Waiting ----------------------------------------------------------------------------------------------------
+
+    async def drained(self, service: ServiceKey, revision: int, wait: float) -> DrainAnswer:
+        """Ask everybody to acknowledge `revision`, and wait until they have, or `wait` s are over."""
+        began = self._now()
+        for stream in list(self._streams.get(service, {}).values()):
+            if stream.acknowledges:
+                stream.ask_ack(service, revision)
+        heard = asyncio.Event()
+        self._waits.setdefault(service, set()).add(heard)
+        try:
+            while (left := self._missing(service, revision)) and (rest := began + wait - self._now()) > 0:
+                heard.clear()
+                await _wait(heard, min(rest, self._next_forgotten(service)))
+        finally:
+            waits = self._waits[service]
+            waits.discard(heard)
+            if not waits:
+                del self._waits[service]
+        return self._answer(service, revision, left, self._now() - began)
+
+    def _missing(self, service: ServiceKey, revision: int) -> list[Unacknowledged]:
+        streams = [
+            Unacknowledged(stream.name, stream.address)
+            for stream in self._streams.get(service, {}).values()
+            if stream.acknowledges and self._acked.get((service, stream.name), 0) < revision
+        ]
+        return streams + [
+            Unacknowledged("poller", peer)
+            for peer, poller in self._live_pollers(service).items()
+            if poller.index < revision
+        ]
+
+    def _live_pollers(self, service: ServiceKey) -> dict[str, _Poller]:
+        now = self._now()
+        live = {peer: poller for peer, poller in self._pollers.get(service, {}).items() if poller.until > now}
+        if live:
+            self._pollers[service] = live
+        else:
+            self._pollers.pop(service, None)
+        return live
+
+    def _next_forgotten(self, service: ServiceKey) -> float:
+        """Seconds until the next poller need not be waited for any more."""
+        now = self._now()
+        return min((p.until - now for p in self._pollers.get(service, {}).values()), default=1.0) + 0.001
+
+    def _answer(
+        self, service: ServiceKey, revision: int, left: list[Unacknowledged], waited: float
+    ) -> DrainAnswer:
+        streams = self._streams.get(service, {}).values()
+        looked = self._plain_reads.get(service)
+        return DrainAnswer(
+            safe=not left,
+            waited_ms=round(waited * 1000),
+            revision=revision,
+            unacknowledged=left[: limits.UNACKNOWLEDGED_LISTED],
+            unacknowledged_count=len(left),
+            cannot_acknowledge=CannotAcknowledge(
+                plain_streams=sum(not stream.acknowledges for stream in streams),
+                plain_reads_s=0.0 if looked is None else round(self._now() - looked, 3),
+            ),
+        )
+
+    def _wake(self, service: ServiceKey) -> None:
+        for heard in self._waits.get(service, ()):
+            heard.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

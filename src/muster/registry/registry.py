@@ -1,0 +1,316 @@
+"""The registry: the core's machine, its store, its timers and its readers, put together. Edges talk to this and nothing below.
+
+Reads and heartbeats are plain calls that never wait. Whatever changes a record is a coroutine, answered when the change is
+durable and visible here. Everything runs on one event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from random import Random, SystemRandom
+
+from muster.core.commands import Command, Revive
+from muster.core.guard import HoldReport, Rules
+from muster.core.leases import Renewal
+from muster.core.machine import Ask, Machine
+from muster.core.state import Change, Entry, ServiceKey, Snapshot
+from muster.model import limits
+from muster.model import record as records
+from muster.model.check import Health, Result
+from muster.model.errors import Rejected
+from muster.registry.clock import Clock
+from muster.registry.drain import Subscribers
+from muster.registry.hub import Hub
+from muster.registry.prober import Finding, Prober
+from muster.registry.probing import target_of, urgent
+from muster.registry.store import Changes, Compacted, EpochChanged, Put, Store
+from muster.registry.writer import STORE_PREFIX, Decided, Writer
+
+TICK_S = 0.25
+"""The registry looks at the clock at least this often: a longer gap is a pause."""
+OPS_REMEMBERED = 1_024
+"""Operations seen in the tail, to settle lost answers."""
+RELOAD_RETRY_S = 1.0
+
+
+class Seen:
+    """What the tail has applied: the writer waits here for its own transactions."""
+
+    def __init__(self) -> None:
+        self._revision = 0
+        self._waits: list[tuple[int, asyncio.Future[None]]] = []
+        self._ops: OrderedDict[str, int] = OrderedDict()
+
+    def applied(self, revision: int, op: str = "") -> None:
+        self._revision = revision
+        if op:
+            self._ops[op] = revision
+            if len(self._ops) > OPS_REMEMBERED:
+                self._ops.popitem(last=False)
+        waits, self._waits = self._waits, []
+        for at, future in waits:
+            if at > revision:
+                self._waits.append((at, future))
+            elif not future.done():
+                future.set_result(None)
+
+    async def until(self, revision: int) -> None:
+        if self._revision >= revision:
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waits.append((revision, future))
+        await future
+
+    def saw(self, op: str) -> int | None:
+        return self._ops.get(op)
+
+
+class Registry:
+    """`rng` is for jitter and operation ids; `rules` and `retention` are the operator's. `async with registry.open():` is its life."""
+
+    def __init__(
+        self,
+        store: Store,
+        prober: Prober,
+        *,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+        rules: Rules = Rules(),
+        retention: float = limits.EXPIRED_RETENTION_S,
+        told: Callable[[float, int], None] = lambda seconds, readers: None,
+    ) -> None:
+        self._store = store
+        self._prober = prober
+        self._clock = clock or Clock()
+        self._rng = rng or SystemRandom()
+        self.machine = Machine(self._rng, rules, retention=retention)
+        self.hub = Hub(asyncio.get_running_loop(), told)
+        self.subscribers = Subscribers(self.now)
+        self._seen = Seen()
+        self.writer = Writer(
+            store,
+            lambda: self.machine.state,
+            self._seen,
+            begin=self.machine.begin,
+            failed=lambda command: self.machine.not_committed(command, self.now()),
+            new_op=lambda: f"{self._rng.getrandbits(64):016x}",
+        )
+        self._resets: list[Callable[[str], None]] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self.running = False
+
+    # --- Life -------------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Registry]:
+        """Load, then work until the block ends; then finish what was accepted and close the store.
+
+        A bug in one of the registry's tasks ends the block with it, loudly. Raises `StoreUnavailable`.
+        """
+        await self._load()
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [
+                    group.create_task(self._follow_store(), name="tail"),
+                    group.create_task(self.writer.run(), name="writer"),
+                ]
+                self.running = True
+                self._tick()
+                try:
+                    yield self
+                    await self.writer.finish()
+                finally:
+                    self.running = False
+                    self._disarm()
+                    for task in tasks:
+                        task.cancel()
+        finally:
+            await self._store.close()
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def _load(self) -> None:
+        loaded = await self._store.load()
+        decoded = [
+            (records.decode(stored.value), stored.revision)
+            for stored in loaded.records
+            if stored.key.startswith(STORE_PREFIX)
+        ]
+        self.machine.load(decoded, loaded.revision, loaded.epoch, self.now(), self._clock.wall())
+        self._seen.applied(loaded.revision)
+
+    async def _follow_store(self) -> None:
+        while True:
+            async for event in self._store.tail(self.machine.state.revision):
+                match event:
+                    case Changes():
+                        self._apply(event)
+                    case EpochChanged():
+                        await self._reload("another history of the store began")
+                        break
+                    case Compacted():
+                        await self._reload("")
+                        break
+
+    async def _reload(self, reason: str) -> None:
+        """Begin again from the store's content. With a reason, the readers are told that it is another history."""
+        known = set(self.machine.state.services())
+        epoch = self.machine.state.epoch
+        await self._load()
+        if self.machine.state.epoch != epoch:
+            for reset in list(self._resets):
+                reset(reason)
+        self.hub.changed(known | set(self.machine.state.services()))
+
+    def _apply(self, event: Changes) -> None:
+        writes = [
+            (
+                entry.key.removeprefix(STORE_PREFIX),
+                records.decode(entry.value) if isinstance(entry, Put) else None,
+            )
+            for entry in event.entries
+            if entry.key.startswith(STORE_PREFIX)
+        ]
+        changes = self.machine.apply(event.revision, writes, self.now(), self._clock.wall())
+        self._publish(changes)
+        self._seen.applied(event.revision, event.op)
+        self._pump()
+
+    def _publish(self, changes: list[Change]) -> None:
+        self.hub.changed(dict.fromkeys(change.service for change in changes))
+
+    # --- Time -------------------------------------------------------------------------------------------------------
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def _tick(self) -> None:
+        now = self.now()
+        wall = self._clock.wall()
+        if gap := self._clock.pause():
+            self.machine.paused(gap, now, wall)
+        self.machine.tick(now, wall)
+        self._pump()
+        self._arm(now)
+
+    def _arm(self, now: float) -> None:
+        wait = min(max(self.machine.next_deadline(now) - now, 0.0), TICK_S)
+        self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
+        self._timer_at = now + wait
+
+    def _pump(self) -> None:
+        """Do what the machine says has become necessary."""
+        turn = self.machine.take()
+        for command in turn.commands:
+            self.writer.own(command)
+        for ask in turn.asks:
+            self._probe(ask)
+
+    def _probe(self, ask: Ask) -> None:
+        def done(finding: Finding) -> None:
+            self.machine.found(ask, finding.answer, finding.detail, self.now(), self._clock.wall())
+            self._soon()
+
+        self._prober.start(target_of(ask), done, urgent=urgent(ask))
+
+    def _soon(self) -> None:
+        """Something happened that may have work due: look at once, not at the next tick."""
+        self._pump()
+        now = self.now()
+        if self._timer is not None and self.running and self.machine.next_deadline(now) < self._timer_at:
+            self._timer.cancel()
+            self._arm(now)
+
+    # --- Reads ------------------------------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> str:
+        return self.machine.state.epoch
+
+    @property
+    def revision(self) -> int:
+        return self.machine.state.revision
+
+    @property
+    def settled(self) -> bool:
+        return self.machine.settled(self.now())
+
+    def snapshot(self, service: ServiceKey) -> Snapshot:
+        return self.machine.state.snapshot(service)
+
+    def entry(self, key: str) -> Entry | None:
+        return self.machine.state.get(key)
+
+    def guard_report(self) -> list[HoldReport]:
+        return self.machine.guard.report(self.now())
+
+    def on_reset(self, told: Callable[[str], None]) -> None:
+        """Call `told(reason)` when another history begins."""
+        self._resets.append(told)
+
+    # --- What instances, callers and operators ask ------------------------------------------------------------------
+
+    async def command(self, command: Command) -> Decided:
+        """Decide and commit. Raises `Rejected` or `Unavailable`."""
+        return await self.writer.ask(command)
+
+    def renew(self, key: str, generation: int, owner: bytes) -> Renewal:
+        """Take a heartbeat without waiting. `SLOW` ones need `revive`."""
+        renewal = self.machine.renew(key, generation, owner, self.now(), self._clock.wall())
+        if self.machine.has_work:
+            self._pump()
+        return renewal
+
+    async def revive(self, key: str, generation: int, owner: bytes) -> Decided:
+        """A renewal of a lease that has lapsed, or is lapsing at this moment."""
+        return await self.command(Revive(key, generation, owner, self._clock.wall()))
+
+    def session_opened(self, key: str) -> None:
+        self.machine.session_opened(key, self.now())
+        self._soon()
+
+    def session_lost(self, key: str, generation: int) -> None:
+        self.machine.session_lost(key, generation, self.now())
+        self._tick_now()
+
+    def report(self, key: str, generation: int, source: str) -> None:
+        """Raises `Rejected`."""
+        self.machine.report(key, generation, source, self.now())
+        self._tick_now()
+
+    def _tick_now(self) -> None:
+        if self._timer is not None and self.running:
+            self._timer.cancel()
+            self._tick()
+
+    async def push(
+        self, key: str, generation: int, owner: bytes, check: str, result: Result, said: str
+    ) -> Health:
+        """A result of a TTL check. Raises `Rejected` or `Unavailable`."""
+        now, wall = self.now(), self._clock.wall()
+        health, command = self.machine.push(key, generation, owner, check, result, said, now, wall)
+        if command is not None:
+            await self.command(command)
+        return health
+
+    def release_guard(self, zone: str | None) -> None:
+        """An operator ends a hold (None: the registry's own). Raises `Rejected`."""
+        if not self.machine.guard.release(zone):
+            raise Rejected("not_held", "nothing is held there", field="zone")
+
+    def wall(self) -> int:
+        return self._clock.wall()
+
+
+def owner_digest(secret: str) -> bytes:
+    """What the registry keeps of an owner secret. Secrets are long and random, so one round of BLAKE2b is enough."""
+    return (
+        hashlib.blake2b(secret.encode(), digest_size=16, person=b"muster-owner").digest() if secret else b""
+    )
