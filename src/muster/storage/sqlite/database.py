@@ -212,7 +212,7 @@ def _row(record: Stored) -> Row:
 
 @lru_cache(maxsize=ROWS_PER_STATEMENT)
 def _put(rows: int) -> str:
-    return f"INSERT OR REPLACE INTO records VALUES {', '.join(['(?, ?, ?, ?, ?)'] * rows)}"  # noqa: S608
+    return f"INSERT OR REPLACE INTO records (key, value, revision, op, crc) VALUES {', '.join(['(?, ?, ?, ?, ?)'] * rows)}"  # noqa: S608
 
 
 def _json(keys: set[str]) -> str:

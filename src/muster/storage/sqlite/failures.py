@@ -31,6 +31,9 @@ ERRNO_ADVICE: dict[int, str] = {
     errno.EPERM: ADVICE[sqlite3.SQLITE_PERM],
 }
 
+DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
+"""What SQLite says of a file with the wrong content; SQLITE_ERROR is for tables that are not there."""
+
 
 class StoreRefused(Exception):
     """The file is not one to work with; it was left exactly as it was. The message names it and says what to do."""

@@ -18,7 +18,7 @@ from random import SystemRandom
 from muster.model import limits
 from muster.storage.history import mint_epoch
 from muster.storage.sqlite.draft import draft
-from muster.storage.sqlite.failures import StoreRefused, advice
+from muster.storage.sqlite.failures import DAMAGE, StoreRefused, advice, primary_code
 from muster.storage.sqlite.schema import (
     APPLICATION_ID,
     MIGRATIONS,
@@ -103,7 +103,9 @@ def check(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> Head:
             check_head(path, connection, head)
             return head
     except sqlite3.Error as error:
-        raise StoreRefused(path, f"is damaged ({error})", RESTORE) from error
+        if primary_code(error) in DAMAGE:
+            raise StoreRefused(path, f"is damaged ({error})", RESTORE) from error
+        raise StoreRefused(path, "cannot be read", advice(error)) from error
 
 
 def check_header(path: Path) -> None:
@@ -157,16 +159,13 @@ def check_head(path: Path, connection: sqlite3.Connection, head: Head) -> None:
 @contextmanager
 def looking(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection that leaves the file and its log alone, also when it closes."""
-    wal = wal_path(path)
-    logged = wal.exists() and wal.stat().st_size > 0
-    # Without a log there is nothing to coordinate; with one, SQLite wants an index of it, which is scratch.
-    mode = "mode=ro" if logged else "immutable=1"
-    try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as connection:
-            yield connection
-    finally:
-        if logged:
-            shm_path(path).unlink(missing_ok=True)
+    # A reader of a log would write an index of it to the disk, which may be full, unless it is exclusive; to be that without
+    # write access it must take no locks (sqlite.org/vfs.html section 2.1). Ours is held.
+    with closing(
+        sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro&vfs=unix-none", uri=True)
+    ) as connection:
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        yield connection
 
 
 def connect(path: Path, kind: type[sqlite3.Connection] = sqlite3.Connection) -> sqlite3.Connection:
@@ -197,8 +196,3 @@ def live_names(path: Path) -> set[Path]:
 def wal_path(path: Path) -> Path:
     """SQLite's write-ahead log of a database."""
     return path.with_name(path.name + "-wal")
-
-
-def shm_path(path: Path) -> Path:
-    """SQLite's index of that log."""
-    return path.with_name(path.name + "-shm")

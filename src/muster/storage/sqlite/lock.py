@@ -20,7 +20,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = open(path, "a+", encoding="utf-8", opener=_private)  # noqa: SIM115 - Path.open has no opener
+        self._file = open(path, "a+b", buffering=0, opener=_private)  # noqa: SIM115 - Path.open has no opener
 
     @classmethod
     def take(cls, database: Path) -> FileLock:
@@ -41,13 +41,18 @@ class FileLock:
             raise StoreRefused(
                 database, f"is in use by {holder}", "stop that one first, or choose another --data directory"
             ) from error
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        self._sign()
+
+    def _sign(self) -> None:
+        try:
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()).encode())
+        except OSError:
+            pass  # the disk is full, and the lock holds without a name on it
 
     def _holder(self) -> str:
         self._file.seek(0)
-        pid = self._file.read().strip()
+        pid = self._file.read().decode("ascii", "replace")
         if not pid.isdigit():
             return "another process"
         try:

@@ -72,7 +72,9 @@ def read_head(connection: sqlite3.Connection) -> Head:
 
 def begin_history(connection: sqlite3.Connection, head: Head) -> None:
     """The records are a new history's from here on."""
-    connection.execute("INSERT OR REPLACE INTO head VALUES (1, ?, ?)", (head.epoch, head.revision))
+    connection.execute(
+        "INSERT OR REPLACE INTO head (only, epoch, revision) VALUES (1, ?, ?)", (head.epoch, head.revision)
+    )
 
 
 def checksum(key: str, value: bytes, revision: int, op: str) -> int:
