@@ -1,0 +1,66 @@
+"""What went wrong, in words for a person: what happened, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import click
+
+from .exits import Exit, of_problem
+from .text import shown
+
+
+class Failure(Exception):
+    """Ends a command. `message` says what happened, `advice` what to do next (may be empty), `code` is the exit code."""
+
+    def __init__(self, message: str, advice: str = "", *, code: Exit = Exit.REFUSED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+        self.code = code
+
+    def show(self) -> None:
+        click.echo(f"muster: {self.message}", err=True)
+        for line in self.advice.splitlines():
+            click.echo(f"        {line}", err=True)
+
+    def __repr__(self) -> str:
+        return f"<Failure {self.code.name}: {self.message}>"
+
+
+ADVICE: Final[dict[str, str]] = {
+    "token_required": "give one: --token-file FILE, or MUSTER_TOKEN_FILE=FILE",
+    "token_invalid": "is it in the registry's tokens_file? see `muster config` where the registry runs",
+    "not_owner": "whoever registered it holds the secret: --owner-secret-file FILE",
+    "host_not_allowed": "use the registry's address, or add the name to its allowed_hosts",
+    "unknown_instance": "`muster instances SERVICE --all` lists the instances there are",
+    "unknown_service": "`muster services` lists the services there are; mind --namespace",
+    "superseded": "a newer start of the same instance is registered; there is nothing left to do for the old one",
+    "not_held": "`muster guard` shows which zones are held",
+    "limit_reached": "`muster status` shows how much is registered",
+    "store_unavailable": "the registry's disk is full or broken: see its log and `muster status`",
+    "overloaded": "try again in a moment",
+    "stopping": "name another registry with --url, or wait until this one is back",
+}
+"""problem code -> what to do next, where the problem's own text does not say it."""
+
+
+def of_refusal(code: str, detail: str, field: str | None = None, status: int = 0) -> Failure:
+    """A problem of the registry (RFC 9457) as the failure of a command."""
+    where = f"{shown(field)}: " if field else ""
+    return Failure(f"{where}{shown(detail)}", ADVICE.get(code, ""), code=of_problem(code, status))
+
+
+def unreachable(tried: Mapping[str, str]) -> Failure:
+    """`tried`: registry's URL -> what happened there."""
+    told = ", ".join(f"{shown(url)} ({shown(why)})" for url, why in tried.items())
+    return Failure(
+        f"no registry answers at {told}",
+        "start one here:      muster serve\nor name another one: --url http://HOST:8500, or MUSTER_URL",
+        code=Exit.UNREACHABLE,
+    )
+
+
+def unusable_file(path: object, reason: str, advice: str = "") -> Failure:
+    return Failure(f"{shown(str(path))}: {reason}", advice, code=Exit.FILE)

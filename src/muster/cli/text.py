@@ -1,0 +1,36 @@
+"""Text that came from elsewhere, made safe to show.
+
+Whoever may register an instance chooses its names and metadata, and a terminal obeys escape sequences: so nothing reaches the
+screen but printable characters. Unlike the registry's own check this one also covers invisible ones (zero width, text
+direction), and output of registries that are older, newer or not ours.
+"""
+
+from __future__ import annotations
+
+
+def shown(text: str) -> str:
+    """`text` on one line, every unprintable character as its escape (`\\x1b`, `\\u202e`)."""
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
+def shown_lines(text: str) -> str:
+    """The same for text of several lines."""
+    return "\n".join(map(shown, text.split("\n")))
+
+
+def json_shown(text: str) -> str:
+    """JSON text with every unprintable character as a JSON escape: it still means the same."""
+    return "\n".join(
+        line if line.isprintable() else "".join(map(_json_escape, line)) for line in text.split("\n")
+    )
+
+
+def _visible(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
+
+
+def _json_escape(char: str) -> str:
+    if char.isprintable():
+        return char
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))

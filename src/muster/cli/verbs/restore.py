@@ -1,0 +1,43 @@
+"""`muster restore`: a registry's database, made from a backup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from muster.cli.exits import Exit
+from muster.cli.failures import Failure
+from muster.cli.settings import configuration
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    metavar="DIR",
+    help="The registry's data directory, as for `muster serve`. [env var: MUSTER_DATA]",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="MUSTER_CONFIG",
+    show_envvar=True,
+    help="TOML file of settings.",
+)
+def command(file: Path, data: str | None, config: Path | None) -> None:
+    """Make a registry's database from the backup FILE, with the registry stopped.
+
+    The database that is there is kept beside the new one. The new one has an epoch of its own, so that every reader starts
+    afresh, and callers keep what the backup does not know until the registry has been up for a while.
+    """
+    from muster.storage.sqlite import StoreRefused, restore
+
+    directory = configuration(config, {"data": data}).settings.data
+    try:
+        restored = restore(file, directory)
+    except StoreRefused as refused:
+        raise Failure(f"{refused.path} {refused.reason}", refused.remedy, code=Exit.FILE) from None
+    click.echo(f"{restored.path}: epoch {restored.epoch}, revision {restored.revision}", err=True)
+    if restored.aside:
+        click.echo(f"the database that was there is now {restored.aside}", err=True)

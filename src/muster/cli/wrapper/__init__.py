@@ -1,0 +1,1 @@
+"""`muster run`: a program in any language as an instance. Start at `sequence.py`."""
