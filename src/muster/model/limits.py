@@ -217,6 +217,8 @@ JSON_DEPTH = 16
 HEAD_BYTES = 16 * 1024
 HEADERS = 64
 URL_BYTES = 8 * 1024
+QUERY_FIELDS = 512
+"""Twice what a watch of the most services needs."""
 REQUEST_TIMEOUT_S = 10.0
 """From a request's first byte to its last."""
 IDLE_TIMEOUT_S = 75.0
@@ -253,7 +255,7 @@ CLIENT_RETRY_MAX_S = 5.0
 CLIENT_STEADY_S = 10.0
 """A stream that held this long proves its registry good: the next loss starts counting anew."""
 CLIENT_REFRESH_S = 300.0
-"""Everything is fetched anew this often, give or take a fifth: what no digest sees, and replicas that joined, are found."""
+"""Everything is fetched anew this often, give or take a fifth: what no digest sees is found."""
 CLIENT_BEHIND_S = 30.0
 """A registry that stays behind what a mirror has seen, for this long, is taken at its word: its history was put back by hand."""
 CLIENT_HEARTBEAT_RETRY_S = 1.0

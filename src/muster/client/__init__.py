@@ -1,0 +1,29 @@
+"""The library: discovery inside the caller, and registration of one's own instance. Depends on msgspec and the stdlib alone."""
+
+from .address import Registry
+from .changes import Changes
+from .discovery import Discovery
+from .endpoint import Endpoint
+from .errors import NoEndpoint, NotReady, Refused, RegistryError, Unreachable
+from .state import Absent, Bound, Failed, Mirror, Pending
+from .status import Status
+from .timing import Timing
+
+__all__ = [
+    "Absent",
+    "Bound",
+    "Changes",
+    "Discovery",
+    "Endpoint",
+    "Failed",
+    "Mirror",
+    "NoEndpoint",
+    "NotReady",
+    "Pending",
+    "Refused",
+    "Registry",
+    "RegistryError",
+    "Status",
+    "Timing",
+    "Unreachable",
+]

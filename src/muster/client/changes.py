@@ -1,0 +1,93 @@
+"""Changes as something to iterate over, in a thread (`for`) or on a loop (`async for`).
+
+A reader owns no queue: what waits for it is the set of services that changed, and each step tells one of them as it is
+now. A slow reader misses states in between, never the last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable
+
+from .board import Board
+from .state import Mirror
+
+
+class Changes:
+    """Mirrors, each when its service has changed; of `services` alone, if any are named. Ends when it is closed.
+
+    `timeout` in seconds ends a `for` that waited so long in vain; an `async for` is bounded by `asyncio.timeout`.
+    """
+
+    def __init__(self, board: Board, services: tuple[str, ...] = (), timeout: float | None = None) -> None:
+        self._board = board
+        self._services = services
+        self._timeout = timeout
+        self._changed: dict[str, None] = {}
+        self._closed = False
+        self._news = threading.Condition()
+        self._sleeper: Callable[[], None] | None = None
+        board.subscribe(self)
+
+    def __repr__(self) -> str:
+        return f"<Changes of {', '.join(self._services) or 'all services'}, {len(self._changed)} waiting>"
+
+    def close(self) -> None:
+        """From any thread: iteration ends after what is waiting."""
+        with self._news:
+            self._closed = True
+            self._wake()
+
+    def __iter__(self) -> Changes:
+        return self
+
+    def __next__(self) -> Mirror:
+        with self._news:
+            self._news.wait_for(lambda: self._changed or self._closed, self._timeout)
+            return self._board.mirror(self._pop(StopIteration))
+
+    def __aiter__(self) -> Changes:
+        return self
+
+    async def __anext__(self) -> Mirror:
+        loop = asyncio.get_running_loop()
+        while True:
+            arrived = asyncio.Event()
+            with self._news:
+                if self._changed or self._closed:
+                    return self._board.mirror(self._pop(StopAsyncIteration))
+                self._sleeper = lambda: _set(loop, arrived)
+            await arrived.wait()
+
+    def heard(self, service: str) -> None:
+        if self._services and service not in self._services:
+            return
+        with self._news:
+            if not self._closed:
+                self._changed[service] = None
+                self._wake()
+
+    def forked(self) -> None:
+        self._news = threading.Condition()
+        self._sleeper = None
+
+    def _pop(self, over: type[Exception]) -> str:
+        if not self._changed:
+            raise over
+        service = next(iter(self._changed))
+        del self._changed[service]
+        return service
+
+    def _wake(self) -> None:
+        self._news.notify()
+        if self._sleeper is not None:
+            self._sleeper()
+            self._sleeper = None
+
+
+def _set(loop: asyncio.AbstractEventLoop, arrived: asyncio.Event) -> None:
+    """The loop may be gone by now, and with it whoever waited."""
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(arrived.set)

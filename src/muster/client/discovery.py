@@ -1,0 +1,304 @@
+"""Discovery: where can the next request go? One per process, for all its threads and loops.
+
+    with Discovery("http://127.0.0.1:8500", ["inventory"]) as discovery:
+        discovery.wait_ready()
+        endpoint = discovery.pick("inventory")
+        call(f"http://{endpoint.address}/")
+
+A background thread keeps a snapshot of every service named; `pick` looks at it and does no I/O. Nothing runs before the
+first use, so an object made before a fork serves each child, and one made after it too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import ssl
+import threading
+import time
+import weakref
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Self, assert_never
+
+from muster.model import limits, names
+from muster.wire.view import InstanceView
+
+from . import environment, fork, status
+from .board import Board, Listener
+from .changes import Changes
+from .disk import Disk
+from .endpoint import Endpoint
+from .errors import NoEndpoint, NotReady
+from .following import Following
+from .http import access
+from .saver import Saver
+from .state import Absent, Bound, Failed, Mirror, Pending, Snapshot
+from .status import Status
+from .timing import USUAL, Timing
+
+_TURNS = 1 << 16
+"""The first turn is anywhere: processes that start together do not all begin with the same instance."""
+
+
+class Discovery:
+    """`urls`: one registry, several, or a text with commas. `services`: those to follow from the start; others are
+    followed from their first mention on. `token`: the token, or the path of the file it is in. `cache_dir`: where the last
+    known good is kept (None: nowhere). Raises ValueError or `Rejected` for what cannot be.
+    """
+
+    def __init__(
+        self,
+        urls: str | Iterable[str],
+        services: Iterable[str] = (),
+        *,
+        namespace: str = "default",
+        zone: str = "",
+        token: str | Path | None = None,
+        tls: ssl.SSLContext | None = None,
+        cache_dir: str | Path | None = None,
+        timing: Timing = USUAL,
+        clock: Callable[[], float] = time.monotonic,
+        rng: Random | None = None,
+    ) -> None:
+        self._access = access(urls, namespace=namespace, token=token, tls=tls)
+        self._services = _distinct(services)
+        self._zone = zone
+        self._timing = timing
+        self._rng = rng = rng or Random()  # noqa: S311 - jitter, no secret
+        self._board = Board(clock)
+        self._cache_dir = Path(cache_dir) if cache_dir is not None else None
+        self._snapshots: Mapping[str, Snapshot] = self._board.snapshots
+        self._turns: dict[str, count[int]] = defaultdict(lambda: count(rng.randrange(_TURNS)))
+        self._following: Following | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._lock = threading.Lock()
+        self._abandon: Callable[[], object] | None = None
+
+    @classmethod
+    def from_env(
+        cls,
+        services: Iterable[str] = (),
+        *,
+        environ: Mapping[str, str] = os.environ,
+        timing: Timing = USUAL,
+    ) -> Self:
+        """Configured by MUSTER_URL and the other variables of `muster.client.environment`. Raises ValueError, OSError."""
+        told = environment.read(environ)
+        return cls(
+            told.urls,
+            services,
+            namespace=told.namespace,
+            zone=told.zone,
+            token=told.token,
+            tls=told.tls,
+            cache_dir=told.cache_dir,
+            timing=timing,
+        )
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else "running" if self._following else "not started"
+        return f"<Discovery of {', '.join(self._services) or 'nothing yet'}, {state}>"
+
+    def pick(self, service: str) -> Endpoint:
+        """The next endpoint in turn. No I/O, no waiting. Raises `NoEndpoint`, which says why."""
+        snapshot = self._snapshots.get(service)
+        if snapshot is None or self._following is None or not snapshot.rotation:
+            return self._pick_first(service)
+        rotation = snapshot.rotation
+        return rotation[next(self._turns[service]) % len(rotation)]
+
+    def instances(self, service: str) -> tuple[InstanceView, ...]:
+        """Everything discoverable of the service. Raises `NoEndpoint` while nothing is known of it."""
+        match self.mirror(service):
+            case Bound(instances=instances):
+                return instances
+            case Absent():
+                return ()
+            case Pending():
+                raise NoEndpoint(service, "pending")
+            case Failed(reason=reason):
+                raise NoEndpoint(service, "failed", detail=reason)
+            case never:
+                assert_never(never)
+
+    def mirror(self, service: str) -> Mirror:
+        """What is known of the service, and how old that is. Raises `NoEndpoint` if this is closed."""
+        return self._board.mirror(self._follow(service))
+
+    def wait_ready(self, timeout: float = 10.0, *services: str) -> None:
+        """Until each service (those named, or all) is bound or absent, live or from disk. Raises `NotReady`."""
+        wanted = _distinct(services) or self._services
+        for service in wanted:
+            self._follow(service)
+        self.start()
+        if not self._board.wait(lambda: self._closed or self._known(wanted), timeout):
+            raise NotReady({name: self._why(name) for name in wanted if not self._known((name,))}, timeout)
+
+    async def wait_ready_async(self, timeout: float = 10.0, *services: str) -> None:  # noqa: ASYNC109
+        """The same for a loop, which goes on meanwhile."""
+        await asyncio.to_thread(self.wait_ready, timeout, *services)
+
+    def on_change(self, callback: Listener) -> Callable[[], None]:
+        """Call `callback` with a service's mirror whenever it has changed, in the background thread: be brief. What it
+        raises is logged. Returns what ends it."""
+        return self._board.listen(callback)
+
+    def changes(self, *services: str, timeout: float | None = None) -> Changes:
+        """Mirrors as they change, for `for` and `async for`."""
+        wanted = _distinct(services)
+        for service in wanted:
+            self._follow(service)
+        return Changes(self._board, wanted, timeout)
+
+    def status(self) -> Status:
+        """Everything there is to know, without starting anything."""
+        following, board = self._following, self._board
+        mirrors = following.mirrors if following else None
+        return Status(
+            running=following is not None,
+            registries=tuple(registry.url for registry in self._access.registries),
+            namespace=self._access.namespace,
+            connection=following.connection if following else None,
+            failure=board.failure,
+            epoch=mirrors.epoch if mirrors else "",
+            settled=mirrors.settled if mirrors else False,
+            position=str(mirrors.position or "") if mirrors else "",
+            cache_dir=str(self._cache_dir) if self._cache_dir else None,
+            counts=board.counts,
+            services={
+                name: status.of(board.mirror(name), self._in_rotation(name)) for name in self._services
+            },
+        )
+
+    def start(self) -> None:
+        """Read what is on disk, start the thread. Needless before any other call; harmless twice."""
+        with self._lock:
+            if self._following is not None or self._closed or not self._services:
+                return
+            saver = Saver(self._disk(), self._board.counts, self._board.clock, self._timing.save)
+            for service in self._services:
+                if service not in self._board.snapshots:
+                    self._board.restore(service, saver.load(service, self._zone))
+            self._launch(saver)
+
+    def close(self) -> None:
+        """Stop, and wait a little until the thread has. Afterwards `pick` raises; close twice is once."""
+        with self._lock:
+            following, thread = self._following, self._thread
+            self._closed, self._following, self._thread = True, None, None
+            self._snapshots = {}
+        if following is not None:
+            following.stop()
+        self._board.end()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(self._timing.close)
+
+    def forked(self) -> None:
+        """In a forked child: what is known stays, the thread starts anew at the next use."""
+        if self._following is not None:
+            self._following.disown()
+        if self._abandon is not None:
+            self._abandon()
+        self._following, self._thread, self._abandon = None, None, None
+        self._lock = threading.Lock()
+        self._rng.seed()
+        self._board.forked()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self.start)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.close)
+
+    def _launch(self, saver: Saver) -> None:
+        """The thread knows nothing of this object, so that dropping the object ends the thread."""
+        following = Following(
+            self._access,
+            self._board,
+            saver,
+            self._services,
+            zone=self._zone,
+            timing=self._timing,
+            rng=self._rng,
+        )
+        self._thread = threading.Thread(target=following.run, name="muster-discovery", daemon=True)
+        self._abandon = weakref.finalize(self, following.stop).detach
+        self._thread.start()
+        self._following = following
+        fork.notice(self)
+
+    def _pick_first(self, service: str) -> Endpoint:
+        """`pick` where there is no snapshot, none to choose from, no thread yet, or another spelling of the name."""
+        name = self._follow(service)
+        mirror = self._board.mirror(name)
+        rotation = self._snapshots[name].rotation if name in self._snapshots else ()
+        match mirror:
+            case Bound() if rotation:
+                return rotation[next(self._turns[name]) % len(rotation)]
+            case Bound(age=age):
+                raise NoEndpoint(name, "no_healthy", age=age)
+            case Absent(age=age):
+                raise NoEndpoint(name, "absent", age=age)
+            case Pending():
+                raise NoEndpoint(name, "pending")
+            case Failed(reason=reason):
+                raise NoEndpoint(name, "failed", detail=reason)
+            case never:
+                assert_never(never)
+
+    def _follow(self, service: str) -> str:
+        """See to it that the service is followed; its name as the registry has it."""
+        name = service if service in self._snapshots else names.service_name(service, dots=True)
+        if self._closed:
+            raise NoEndpoint(name, "closed")
+        if name not in self._services:
+            with self._lock:
+                self._services = _distinct((*self._services, name))
+                if self._following is not None:
+                    self._following.want(self._services)
+        if self._following is None:
+            self.start()
+        return name
+
+    def _disk(self) -> Disk | None:
+        if self._cache_dir is None:
+            return None
+        urls = (registry.url for registry in self._access.registries)
+        return Disk(self._cache_dir, urls, self._access.namespace)
+
+    def _known(self, services: Iterable[str]) -> bool:
+        return all(service in self._board.snapshots for service in services)
+
+    def _why(self, service: str) -> str:
+        mirror = self._board.mirror(service)
+        return mirror.reason if isinstance(mirror, Failed) else "pending"
+
+    def _in_rotation(self, service: str) -> int:
+        snapshot = self._board.snapshots.get(service)
+        return len(snapshot.rotation) if snapshot else 0
+
+
+def _distinct(services: Iterable[str]) -> tuple[str, ...]:
+    """Raises ValueError, or `Rejected` for a name that no service can have."""
+    wanted = tuple(dict.fromkeys(names.service_name(service, dots=True) for service in services))
+    if len(wanted) > limits.WATCH_SERVICES:
+        raise ValueError(f"one Discovery follows {limits.WATCH_SERVICES} services, not {len(wanted)}")
+    return wanted

@@ -1,0 +1,179 @@
+"""The last known good, on disk: what a process that starts while no registry answers begins with.
+
+    DIR/<registries>/<namespace>/<service>.mirror     one line of JSON about the file, then the instances as JSON
+
+Any number of processes share a directory. A file is replaced whole (write elsewhere, rename), so a reader sees the old one
+or the new one; whoever knows no more than the file holds only touches it, and its modification time says when somebody
+last vouched for it. There is no fsync: what a power failure damages is found by the checksum and fetched again.
+
+A damaged file is ignored and later replaced. A file that is not ours, or that a newer version wrote, is never touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from muster.model import limits
+from muster.wire.view import InstanceView
+
+from . import endpoint
+from .state import Snapshot
+
+FORMAT = "muster-mirror"
+VERSION = 1
+_SUFFIX = ".mirror"
+_TEMPORARY = ".tmp"
+_HEAD_BYTES = 4_096
+
+
+class Unreadable(Exception):
+    """A file that holds nothing we can use."""
+
+
+class Foreign(Unreadable):
+    """A file that somebody else wrote: it is left alone."""
+
+
+class Head(Struct, frozen=True):
+    """The first line. `sum` is BLAKE2b-16 of all that follows it."""
+
+    format: str
+    version: int
+    service: str
+    epoch: str
+    revision: int
+    exists: bool
+    sum: str
+
+
+_head = msgspec.json.Decoder(Head)
+_body = msgspec.json.Decoder(tuple[InstanceView, ...])
+_encode = msgspec.json.Encoder().encode
+
+
+class Disk:
+    """The files of one namespace of one set of registries below `directory`. Raises OSError, `Unreadable`, `Foreign`."""
+
+    def __init__(self, directory: Path, registries: Iterable[str], namespace: str) -> None:
+        key = hashlib.blake2b("\n".join(sorted(registries)).encode(), digest_size=6).hexdigest()
+        self._directory = directory / key / namespace
+
+    def __repr__(self) -> str:
+        return f"<Disk {self._directory}>"
+
+    def path(self, service: str) -> Path:
+        return self._directory / f"{service}{_SUFFIX}"
+
+    def load(self, service: str, zone: str = "") -> tuple[Snapshot, float] | None:
+        """The service as last saved, and how many seconds ago that was. None if there is no file."""
+        try:
+            with self.path(service).open("rb") as file:
+                head = _read_head(file.readline(_HEAD_BYTES))
+                body = file.read(limits.CLIENT_DISK_BYTES + 1)
+                saved = os.fstat(file.fileno()).st_mtime
+        except FileNotFoundError:
+            return None
+        if len(body) > limits.CLIENT_DISK_BYTES or head.sum != _sum(body) or head.service != service:
+            raise Unreadable("damaged: its checksum does not match")
+        return _snapshot(head, body, zone), max(0.0, _wall() - saved)
+
+    def save(self, snapshot: Snapshot) -> None:
+        path = self.path(snapshot.service)
+        if self._known(path, snapshot):
+            os.utime(path)
+            return
+        body = _encode(snapshot.instances)
+        if len(body) > limits.CLIENT_DISK_BYTES:
+            raise Unreadable(f"{snapshot.service} takes {len(body)} bytes, over {limits.CLIENT_DISK_BYTES}")
+        self._replace(path, _encode(_head_of(snapshot, body)) + b"\n" + body)
+
+    def sweep(self) -> None:
+        """Remove what processes that died in the middle of a `save` left behind."""
+        for path in self._directory.glob(f"*{_TEMPORARY}"):
+            with contextlib.suppress(OSError):
+                if _wall() - path.stat().st_mtime > limits.CLIENT_TEMPORARY_S:
+                    path.unlink()
+
+    def _known(self, path: Path, snapshot: Snapshot) -> bool:
+        """True if the file says as much already. Raises `Foreign` on a file that must not be replaced."""
+        try:
+            with path.open("rb") as file:
+                head = _read_head(file.readline(_HEAD_BYTES))
+        except Foreign:
+            raise
+        except (FileNotFoundError, Unreadable):
+            return False
+        return head.epoch == snapshot.epoch and head.revision >= snapshot.revision
+
+    def _replace(self, path: Path, content: bytes) -> None:
+        self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor, name = tempfile.mkstemp(_TEMPORARY, f"{path.stem}.", self._directory)
+        temporary = Path(name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def _head_of(snapshot: Snapshot, body: bytes) -> Head:
+    return Head(
+        format=FORMAT,
+        version=VERSION,
+        service=snapshot.service,
+        epoch=snapshot.epoch,
+        revision=snapshot.revision,
+        exists=snapshot.exists,
+        sum=_sum(body),
+    )
+
+
+def _read_head(line: bytes) -> Head:
+    """Our files begin with our name, whatever else happened to them; all others are somebody's."""
+    if not line:
+        raise Unreadable("damaged: it is empty")
+    if not line.startswith(b'{"format":"%s"' % FORMAT.encode()):
+        raise Foreign("not a mirror of ours")
+    try:
+        head = _head.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"damaged: {error}") from None
+    if head.version != VERSION:
+        raise Foreign(f"of version {head.version}; this is version {VERSION}")
+    return head
+
+
+def _snapshot(head: Head, body: bytes, zone: str) -> Snapshot:
+    try:
+        endpoints = tuple(endpoint.of(instance) for instance in _body.decode(body))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(f"damaged: {error}") from None
+    return Snapshot(
+        service=head.service,
+        epoch=head.epoch,
+        revision=head.revision,
+        exists=head.exists,
+        endpoints=endpoints,
+        rotation=endpoint.rotation(endpoints, zone),
+        source="disk",
+    )
+
+
+def _sum(body: bytes) -> str:
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
+
+
+def _wall() -> float:
+    """Seconds since 1970, for comparison with modification times alone."""
+    return datetime.now(UTC).timestamp()

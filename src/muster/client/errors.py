@@ -1,0 +1,70 @@
+"""How the library fails, split by what the caller can do about it.
+
+NoEndpoint    nothing to call now; `reason` says why
+NotReady      the wait was over before every service was known
+Unreachable   no registry could be asked: later, perhaps
+Refused       a registry said no: asking again the same way fails the same way
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Reason = Literal["pending", "absent", "no_healthy", "failed", "closed"]
+
+WHY: dict[Reason, str] = {
+    "pending": "no registry has told of it yet",
+    "absent": "no instance of this name is registered",
+    "no_healthy": "it is registered, but no instance may receive traffic",
+    "failed": "nothing was ever heard of it, and no registry can be asked",
+    "closed": "this Discovery is closed",
+}
+
+
+class NoEndpoint(LookupError):
+    """`pick` has nothing to offer. `age`: seconds since a registry last vouched for what is known; None if nothing is."""
+
+    def __init__(self, service: str, reason: Reason, *, age: float | None = None, detail: str = "") -> None:
+        more = f" ({detail})" if detail else ""
+        since = "" if age is None else f", as of {age:.1f} s ago"
+        super().__init__(f"no endpoint for {service!r}: {WHY[reason]}{more}{since}")
+        self.service = service
+        self.reason = reason
+        self.age = age
+        self.detail = detail
+
+
+class NotReady(TimeoutError):
+    """`services` maps each one that is still unknown to what is known of it."""
+
+    def __init__(self, services: dict[str, str], waited: float) -> None:
+        told = ", ".join(f"{name} ({why})" for name, why in sorted(services.items()))
+        super().__init__(f"not ready after {waited:g} s: {told}")
+        self.services = services
+
+
+class RegistryError(Exception):
+    """A request to the registry came to nothing."""
+
+
+class Unreachable(RegistryError):
+    """No registry answered. `tried` maps each address to what happened there."""
+
+    def __init__(self, tried: dict[str, str]) -> None:
+        super().__init__("no registry answered: " + ", ".join(f"{url}: {why}" for url, why in tried.items()))
+        self.tried = tried
+
+
+class Refused(RegistryError):
+    """A registry's no, an RFC 9457 problem: `status`, the stable `code`, and the offending `field` where there is one."""
+
+    def __init__(
+        self, status: int, code: str, detail: str, field: str | None = None, *, retry_after: float = 0.0
+    ) -> None:
+        where = f" ({field})" if field else ""
+        super().__init__(f"{status} {code}{where}: {detail}")
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.field = field
+        self.retry_after = retry_after

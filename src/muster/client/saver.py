@@ -1,0 +1,85 @@
+"""When what goes to disk, and what happens when it cannot: the caller goes on, and `status()` says so."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from muster.model import limits
+
+from .disk import Disk, Foreign, Unreadable
+from .state import Snapshot
+from .status import Counts
+
+log = logging.getLogger(__name__)
+
+
+class Saver:
+    """At most one write per service and `interval` seconds. Without a disk it does nothing."""
+
+    def __init__(
+        self,
+        disk: Disk | None,
+        counts: Counts,
+        clock: Callable[[], float],
+        interval: float = limits.CLIENT_SAVE_S,
+    ) -> None:
+        self._disk = disk
+        self._counts = counts
+        self._clock = clock
+        self._interval = interval
+        self._waiting: dict[str, Snapshot] = {}
+        self._saved: dict[str, float] = {}
+        self._refused: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<Saver to {self._disk}, {len(self._waiting)} waiting>"
+
+    def load(self, service: str, zone: str) -> tuple[Snapshot, float] | None:
+        """The service as last saved and the seconds since, or None."""
+        if self._disk is None:
+            return None
+        try:
+            return self._disk.load(service, zone)
+        except (OSError, Unreadable) as error:
+            self._failed(service, error)
+            return None
+
+    def changed(self, snapshot: Snapshot) -> None:
+        if self._disk is not None and snapshot.service not in self._refused:
+            self._waiting[snapshot.service] = snapshot
+
+    def save_due(self) -> None:
+        now = self._clock()
+        due = [name for name in self._waiting if now >= self._saved.get(name, now) + self._interval_of(name)]
+        for name in due:
+            self._save(self._waiting.pop(name))
+            self._saved[name] = now
+
+    def save_all(self) -> None:
+        while self._waiting:
+            self._save(self._waiting.popitem()[1])
+
+    def sweep(self) -> None:
+        if self._disk is not None:
+            try:
+                self._disk.sweep()
+            except OSError as error:
+                self._failed("temporary files", error)
+
+    def _interval_of(self, name: str) -> float:
+        return self._interval if name in self._saved else 0.0
+
+    def _save(self, snapshot: Snapshot) -> None:
+        assert self._disk is not None
+        try:
+            self._disk.save(snapshot)
+        except (OSError, Unreadable) as error:
+            self._failed(snapshot.service, error)
+
+    def _failed(self, what: str, error: Exception) -> None:
+        """Told once per service in the log, counted always. A stranger's file is never tried again."""
+        self._counts.disk_errors += 1
+        if isinstance(error, Foreign):
+            self._refused.add(what)
+        log.warning("the saved mirror of %s cannot be used: %s", what, error)

@@ -1,0 +1,94 @@
+"""What a process knows of a service: `Pending | Bound | Absent | Failed`, never an empty list for "I don't know".
+
+A `Snapshot` is the value readers share: made once per change, swapped whole. The four states are what is told of it when
+somebody asks, with its age at that moment.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from muster.wire.view import InstanceView
+
+from .endpoint import Endpoint
+
+Source = Literal["live", "disk"]
+
+
+class Snapshot(Struct, frozen=True):
+    """A service at a revision. `rotation` are the endpoints that take turns; `unconfirmed` are ids that a registry which
+    lost its history no longer lists, kept until it has been up for long enough to know."""
+
+    service: str
+    epoch: str
+    revision: int
+    exists: bool
+    endpoints: tuple[Endpoint, ...]
+    rotation: tuple[Endpoint, ...]
+    unconfirmed: frozenset[str] = frozenset()
+    source: Source = "live"
+
+    @property
+    def instances(self) -> tuple[InstanceView, ...]:
+        return tuple(endpoint.instance for endpoint in self.endpoints)
+
+    def __repr__(self) -> str:
+        doubt = f" {len(self.unconfirmed)} unconfirmed" if self.unconfirmed else ""
+        where = f"{self.epoch}:{self.revision}"
+        return f"<Snapshot {self.service} {where} {len(self.endpoints)} endpoints{doubt} {self.source}>"
+
+
+class Pending(Struct, frozen=True):
+    """Nothing was heard of the service yet."""
+
+    service: str
+
+
+class Bound(Struct, frozen=True):
+    """The service's discoverable instances; there may be none. `age`: seconds since the registry last vouched for them."""
+
+    service: str
+    epoch: str
+    revision: int
+    instances: tuple[InstanceView, ...]
+    unconfirmed: frozenset[str]
+    age: float
+    source: Source
+
+
+class Absent(Struct, frozen=True):
+    """The registry says that nothing of this name is registered, not even something unhealthy."""
+
+    service: str
+    epoch: str
+    revision: int
+    age: float
+    source: Source
+
+
+class Failed(Struct, frozen=True):
+    """Nothing was ever heard of the service, and no registry could be asked: `reason` is the last failure."""
+
+    service: str
+    reason: str
+
+
+Mirror = Pending | Bound | Absent | Failed
+
+
+def told(service: str, snapshot: Snapshot | None, *, age: float, failure: str) -> Mirror:
+    if snapshot is None:
+        return Failed(service, failure) if failure else Pending(service)
+    if not snapshot.exists and not snapshot.endpoints:
+        return Absent(service, snapshot.epoch, snapshot.revision, age, snapshot.source)
+    return Bound(
+        service=service,
+        epoch=snapshot.epoch,
+        revision=snapshot.revision,
+        instances=snapshot.instances,
+        unconfirmed=snapshot.unconfirmed,
+        age=age,
+        source=snapshot.source,
+    )
