@@ -98,6 +98,7 @@ class Attempt:
             self._resolution.cancel()
         if self._line is not None:
             self._line.close()
+            self._line, self._tried = None, ()  # they refer to us
         if self._timer is not None:
             self._timer.cancel()
             self._around.ended(self)
@@ -119,8 +120,11 @@ class Attempt:
         self._untried = tuple(rest)
         try:
             conversation = self._around.converse(self.target)
-        except ValueError as error:
-            self.end(Verdict(Answer.FAILED, f"TLS server name: {error}"))
+        except (
+            ValueError,
+            TypeError,
+        ) as error:  # the TLS server name (ssl raises either), or text that does not encode
+            self.end(Verdict(Answer.FAILED, f"cannot be asked: {error}"))
             return
         self._line = Line(self._around.loop, address, conversation, self._on_line_over)
         self._line.open()

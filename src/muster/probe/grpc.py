@@ -1,4 +1,4 @@
-"""One call of `grpc.health.v1.Health/Check` over HTTP/2, on h2's connection. No grpcio: it is 17 MB and has threads.
+"""One call of `grpc.health.v1.Health/Check`. No grpcio: it is 17 MB, has threads of its own and does not survive a fork.
 
 The protocol, from grpc's doc/PROTOCOL-HTTP2.md: a POST whose body is one message behind five bytes (compressed?
 and length), answered by headers, one message, and trailers that carry `grpc-status`; an answer with nothing to
@@ -12,26 +12,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from urllib.parse import unquote
 
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.events import (
-    ConnectionTerminated,
-    DataReceived,
-    Event,
-    ResponseReceived,
-    StreamEnded,
-    StreamReset,
-    TrailersReceived,
-)
-from h2.exceptions import ProtocolError
-
-from muster.model import limits
 from muster.model.check import Answer
 from muster.probe.conversation import Verdict
 from muster.probe.http import authority
+from muster.probe.http2 import Http2Call, Http2Error
 from muster.registry.prober import GrpcTarget
 
-_STREAM = 1
 _SERVING = {0: "UNKNOWN", 1: "SERVING", 2: "NOT_SERVING", 3: "SERVICE_UNKNOWN"}
 _STATUS_WORDS = {
     "1": "CANCELLED",
@@ -45,64 +31,30 @@ _STATUS_WORDS = {
     "14": "UNAVAILABLE",
     "16": "UNAUTHENTICATED",
 }
-_CONFIG = H2Configuration(
-    client_side=True,
-    header_encoding=None,
-    validate_outbound_headers=False,
-    normalize_outbound_headers=False,
-)
 
 
 class GrpcConversation:
-    __slots__ = ("_connection", "_headers", "_message", "_target", "verdict")
+    __slots__ = ("_call", "verdict")
 
     def __init__(self, target: GrpcTarget) -> None:
         self.verdict: Verdict | None = None
-        self._target = target
-        self._connection = H2Connection(_CONFIG)
-        self._headers: dict[bytes, bytes] = {}
-        self._message = bytearray()
+        self._call = Http2Call(_request_headers(target), _request_body(target.service))
 
     def opening(self) -> bytes:
-        connection = self._connection
-        connection.initiate_connection()
-        connection.send_headers(_STREAM, _request_headers(self._target))
-        connection.send_data(_STREAM, _request_body(self._target.service), end_stream=True)
-        return connection.data_to_send()
+        return self._call.opening()
 
     def hear(self, data: bytes) -> bytes:
         try:
-            events = self._connection.receive_data(data)
-        except (ProtocolError, ValueError, IndexError) as error:
-            self._conclude(Answer.FAILED, f"not an HTTP/2 answer: {type(error).__name__} {error}")
+            reply = self._call.hear(data)
+        except Http2Error as error:
+            self.verdict = Verdict(Answer.FAILED, str(error))
             return b""
-        for event in events:
-            if self.verdict is None:
-                self._heard(event)
-        return self._connection.data_to_send()
+        if self._call.ended:
+            self.verdict = judge(self._call.headers, self._call.body)
+        return reply
 
     def hung_up(self) -> Verdict:
         return Verdict(Answer.FAILED, "closed the connection without a gRPC answer")
-
-    def _heard(self, event: Event) -> None:
-        match event:
-            case ResponseReceived(headers=headers) | TrailersReceived(headers=headers):
-                self._headers.update((bytes(name), bytes(value)) for name, value in headers or ())
-            case DataReceived(data=data):
-                self._message += data or b""
-                if len(self._message) > limits.PROBE_BODY_BYTES:
-                    self._conclude(Answer.FAILED, f"gRPC answer over {limits.PROBE_BODY_BYTES} bytes")
-            case StreamEnded():
-                self.verdict = judge(self._headers, bytes(self._message))
-            case StreamReset(error_code=code):
-                self._conclude(Answer.FAILED, f"reset the call (HTTP/2 error {code})")
-            case ConnectionTerminated(error_code=code, last_stream_id=last) if code or (last or 0) < _STREAM:
-                self._conclude(Answer.FAILED, f"ended the connection (HTTP/2 GOAWAY, error {code})")
-            case _:
-                pass
-
-    def _conclude(self, answer: Answer, detail: str) -> None:
-        self.verdict = Verdict(answer, detail)
 
 
 def judge(headers: dict[bytes, bytes], body: bytes) -> Verdict:

@@ -14,38 +14,33 @@ from muster.model.check import Answer
 from muster.probe.conversation import Verdict
 from muster.registry.prober import HttpTarget
 
+_SWITCHING_PROTOCOLS = 101
 _TOO_MANY_REQUESTS = 429
 
 
 class HttpConversation:
-    __slots__ = ("_body", "_head_bytes", "_parser", "_status", "_target", "_wanted", "verdict")
+    __slots__ = ("_body", "_head_bytes", "_parser", "_request", "_status", "_target", "_wanted", "verdict")
 
     def __init__(self, target: HttpTarget) -> None:
         self.verdict: Verdict | None = None
         self._target = target
         self._wanted = target.expect_body.encode() if target.expect_body and target.method == "GET" else b""
-        self._parser = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._head_bytes = 0
-        self._status = 0
+        self._status = 0  # of the final answer, once its headers are complete
         self._body = bytearray()
+        self._request = b""
+        if reason := _forbidden(target):
+            self._conclude(Answer.FAILED, reason)
+        else:
+            self._request = _request(target)
 
     def opening(self) -> bytes:
-        reason = _forbidden(self._target)
-        if reason is None:
-            return _request(self._target)
-        self._conclude(Answer.FAILED, reason)
-        return b""
+        return self._request
 
     def hear(self, data: bytes) -> bytes:
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            if self.verdict is None:
-                self._conclude(Answer.FAILED, f"not an HTTP answer: {error}")
-        if not self._status:
-            self._head_bytes += len(data)
-            if self._head_bytes > limits.PROBE_HEAD_BYTES and self.verdict is None:
-                self._conclude(Answer.FAILED, f"headers over {limits.PROBE_HEAD_BYTES} bytes")
+        if self._parser is not None:
+            self._parse(self._parser, data)
         return b""
 
     def hung_up(self) -> Verdict:
@@ -53,14 +48,30 @@ class HttpConversation:
             return self._body_lacks()
         return Verdict(Answer.FAILED, "closed the connection without an HTTP answer")
 
-    # What the parser calls, in the order of the message.
+    def _parse(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
+        try:
+            parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._conclude(Answer.FAILED, f"not an HTTP answer: {error}")
+        if not self._status:
+            self._head_bytes += len(data)
+            if self._head_bytes > limits.PROBE_HEAD_BYTES:
+                self._conclude(Answer.FAILED, f"headers over {limits.PROBE_HEAD_BYTES} bytes")
+
+    def _conclude(self, answer: Answer, detail: str) -> None:
+        """The first verdict stands. The parser goes: it refers to us, and cycles are left to the collector."""
+        if self.verdict is None:
+            self.verdict = Verdict(answer, detail)
+            self._parser = None
+
+    # What the parser calls, in the order of the message, and to the end of what it was fed.
 
     def on_headers_complete(self) -> None:
-        status = self._parser.get_status_code()
-        if 100 <= status < 200 and status != 101:
-            return  # interim (RFC 9110 15.2): the answer is still to come
-        if self.verdict is not None:
+        if self._parser is None:
             return
+        status = self._parser.get_status_code()
+        if 100 <= status < 200 and status != _SWITCHING_PROTOCOLS:
+            return  # interim (RFC 9110 15.2): the answer is still to come
         self._status = status
         if not any(low <= status <= high for low, high in self._target.expect_status):
             warned = status == _TOO_MANY_REQUESTS
@@ -69,27 +80,22 @@ class HttpConversation:
             self._conclude(Answer.ANSWERED, f"HTTP {status}")
 
     def on_body(self, data: bytes) -> None:
-        if self.verdict is not None:
-            return
         seen = len(self._body)
         self._body += data[: limits.PROBE_BODY_BYTES - seen]
         if self._body.find(self._wanted, max(0, seen - len(self._wanted) + 1)) >= 0:
             self._conclude(Answer.ANSWERED, f"HTTP {self._status}, body as expected")
         elif len(self._body) >= limits.PROBE_BODY_BYTES:
-            self.verdict = self._body_lacks()
+            self._conclude(*self._body_lacks())
 
     def on_message_complete(self) -> None:
-        if self._status and self.verdict is None:
-            self.verdict = self._body_lacks()
+        if self._status:
+            self._conclude(*self._body_lacks())
 
     def _body_lacks(self) -> Verdict:
         return Verdict(
             Answer.FAILED,
             f"HTTP {self._status}, but the expected text is not in the first {len(self._body)} bytes",
         )
-
-    def _conclude(self, answer: Answer, detail: str) -> None:
-        self.verdict = Verdict(answer, detail)
 
 
 def _forbidden(target: HttpTarget) -> str | None:

@@ -96,7 +96,7 @@ class Probes:
     # What attempts need of us.
 
     def converse(self, target: Target) -> Conversation:
-        """Raises ValueError if the TLS server name cannot be one."""
+        """Raises ValueError or TypeError if the target's text cannot go on the wire."""
         conversation = _CONVERSATIONS[type(target)](target)
         if target.tls is None:
             return conversation

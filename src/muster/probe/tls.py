@@ -69,8 +69,6 @@ class TlsConversation:
             step()
         except ssl.SSLWantReadError:
             pass
-        except ssl.SSLZeroReturnError:
-            self.verdict = self._inner.hung_up()
         except ssl.SSLError as error:
             self.verdict = Verdict(Answer.FAILED, f"TLS: {_reason(error)}")
         return self._outgoing.read()
@@ -79,7 +77,11 @@ class TlsConversation:
         if not self._shaken:
             self._shake_hands()
         while self.verdict is None:
-            self._reply(self._inner.hear(self._tls.read(_READ_BYTES)))
+            data = self._tls.read(_READ_BYTES)
+            if data:
+                self._reply(self._inner.hear(data))
+            else:
+                self.verdict = self._inner.hung_up()
 
     def _shake_hands(self) -> None:
         self._tls.do_handshake()
