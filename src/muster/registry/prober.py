@@ -6,7 +6,7 @@ thresholds, retries nothing and remembers nothing of an instance.
     target -> [one connection, one deadline] -> finding
 
 A suspicion's quick confirming probes are plain `TcpTarget`s with a short timeout, started as `urgent`.
-Implementations: `muster.probe.Probes`; `muster.testing` has one that answers from a script.
+Implementations: `muster.probe.Probes`; `muster.testing.prober` has one that answers from a script.
 """
 
 from __future__ import annotations

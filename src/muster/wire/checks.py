@@ -9,7 +9,7 @@ from msgspec import Struct
 from muster.model import durations, limits, names
 from muster.model.check import Check, Kind
 from muster.model.errors import invalid
-from muster.model.probe_rules import forbidden_header
+from muster.model.probe_rules import forbidden_header, forbidden_header_value, forbidden_path
 
 Duration = float | str
 
@@ -100,8 +100,8 @@ def _timeout(value: Duration | None, interval: float, field: str) -> float:
 
 
 def _path(value: str, field: str) -> str:
-    if not value.startswith("/") or any(not "!" <= char <= "~" for char in value):
-        raise invalid(field, "must be a path such as /health/ready, percent-encoded")
+    if why := forbidden_path(value):
+        raise invalid(field, why)
     return names.text(value, field, limits.CHECK_PATH_CHARS)
 
 
@@ -118,8 +118,8 @@ def _headers(pairs: dict[str, str], field: str) -> tuple[tuple[str, str], ...]:
         if why := forbidden_header(name):
             raise invalid(f"{field}.{names.printable(name, 64)}", why)
         names.text(value, f"{field}.{name}", limits.CHECK_HEADER_CHARS)
-        if not value.isascii():
-            raise invalid(f"{field}.{name}", "must be ASCII")
+        if why := forbidden_header_value(value):
+            raise invalid(f"{field}.{name}", why)
     return tuple(pairs.items())
 
 
