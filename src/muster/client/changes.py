@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from .board import Board
 from .state import Mirror
@@ -58,7 +59,7 @@ class Changes:
             with self._news:
                 if self._changed or self._closed:
                     return self._board.mirror(self._pop(StopAsyncIteration))
-                self._sleeper = lambda: _set(loop, arrived)
+                self._sleeper = partial(_set, loop, arrived)
             await arrived.wait()
 
     def heard(self, service: str) -> None:
