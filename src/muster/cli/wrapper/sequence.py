@@ -26,6 +26,8 @@ from .idle import LOOK_EVERY_S, Idleness
 
 STILL_WAITING_S = 10.0
 """A port that has not answered for this long is worth a line."""
+AGAIN_S = 0.25
+"""A supervisor may signal us and then our group, which is asking once; a person who asks again takes longer."""
 
 
 class Plan(Struct, frozen=True):
@@ -90,6 +92,7 @@ class _Life:
         self._membership = membership
         self._events = events
         self._say = say
+        self._patient_until = 0.0
 
     def begin(self) -> StopAsked | None:
         """Until the program can be registered. A request to stop before that has nothing to drain."""
@@ -122,6 +125,7 @@ class _Life:
         """Until somebody asks to stop, then until nobody needs the program; what to send it."""
         while not isinstance(asked := self._next(), StopAsked):
             pass
+        self._patient_until = time.monotonic() + AGAIN_S
         limit = time.monotonic() + self._plan.limit
         return self._drain(limit) or self._wait_until_idle(limit) or asked
 
@@ -133,7 +137,7 @@ class _Life:
                 case DrainEnded(told):
                     self._say(told)
                     return None
-                case StopAsked() as again:
+                case StopAsked() as again if self._insists():
                     return again
                 case None:
                     return None
@@ -146,10 +150,13 @@ class _Life:
             if now >= idle_at:
                 return None
             again = self._next(min(idle_at, now + LOOK_EVERY_S, limit))
-            if isinstance(again, StopAsked):
+            if isinstance(again, StopAsked) and self._insists():
                 return again
         self._say(f"still busy after {self._plan.limit:g} s: stopping it all the same")
         return None
+
+    def _insists(self) -> bool:
+        return time.monotonic() > self._patient_until
 
     def finish(self) -> NoReturn:
         """Until the program ends; whatever else is asked of it is handed on."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from signal import Signals
 from typing import Final
 
 from .child import Child
@@ -21,7 +22,7 @@ SI_KERNEL: Final = 0x80
 """`si_code` of a signal that nobody sent: the terminal did, to its whole foreground group. See sigaction(2)."""
 
 
-def block() -> tuple[frozenset[signal.Signals], set[signal.Signals]]:
+def block() -> tuple[frozenset[Signals], set[Signals]]:
     """Block what we take, before the first thread starts: (what we take, the mask as it was).
 
     What was ignored when we were started stays ignored, for us and for the program: `nohup muster run` survives a hang-up.
@@ -29,10 +30,10 @@ def block() -> tuple[frozenset[signal.Signals], set[signal.Signals]]:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, children would be reaped behind our back
     taken = frozenset(each for each in TAKEN if signal.getsignal(each) != signal.SIG_IGN)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, taken)
-    return taken, {each for each in before if isinstance(each, signal.Signals)}
+    return taken, {each for each in before if isinstance(each, Signals)}
 
 
-def listen(taken: frozenset[signal.Signals], child: Child, events: Events) -> None:
+def listen(taken: frozenset[Signals], child: Child, events: Events) -> None:
     """Turn signals into events for as long as the process lives."""
 
     def wait() -> None:

@@ -1,0 +1,75 @@
+"""Wrapped programs as tests see them: started, read line by line, signalled, and always ended."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SERVER = (sys.executable, str(HERE / "slow_server.py"))
+"""Says `ready`; answers every line `n` after n seconds; on TERM says `term` and ends with 0 once its answers are out."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Wrapped:
+    """A wrapper process. `expect` reads its lines, the program's and the wrapper's, until one is there."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+
+    def expect(self, wanted: str) -> str:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.lines.append(line.strip())
+            if wanted in line:
+                return line.strip()
+        raise AssertionError(f"{wanted!r} never came: {self.lines}")
+
+    def signal(self, signum: int) -> None:
+        self.process.send_signal(signum)
+
+    def end(self) -> int:
+        """Its exit code, after all it had to say."""
+        assert self.process.stdout is not None
+        self.lines += [line.strip() for line in self.process.stdout]
+        return self.process.wait(timeout=30)
+
+
+@contextmanager
+def started(*command: str, **environ: str) -> Iterator[Wrapped]:
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environ},
+        start_new_session=True,
+    )
+    try:
+        yield Wrapped(process)
+    finally:
+        process.send_signal(signal.SIGCONT)
+        for _ in range(2):  # the second request makes the wrapper hand the signal on at once
+            process.terminate()
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def alone(*command: str, port: int = 0, answer: str = "told") -> tuple[str, ...]:
+    """The command line of a wrapper without a registry. Port 0: nothing to wait for."""
+    return (sys.executable, str(HERE / "alone.py"), str(port), answer, "--", *command)

@@ -1,0 +1,80 @@
+"""What the kernel says of connections, asked of this very machine, and read from a page of /proc."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from muster.cli.wrapper.connections import Connection, parse_listed, to_ports
+from muster.cli.wrapper.idle import quiet_for
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[socket.socket, socket.socket, int]]:
+    """Client, server, and the server's port."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        port = listening.getsockname()[1]
+        with closing(socket.create_connection(("127.0.0.1", port))) as client:
+            server, _ = listening.accept()
+            with closing(server):
+                yield client, server, port
+
+
+def only(port: int) -> Connection:
+    found = to_ports(frozenset({port}))
+    assert found is not None
+    (connection,) = found
+    return connection
+
+
+def test_nobody_is_connected_to_a_port_nobody_has() -> None:
+    assert to_ports(frozenset({1})) == ()
+
+
+def test_unread_bytes_are_seen(pair: tuple[socket.socket, socket.socket, int]) -> None:
+    client, _, port = pair
+    client.sendall(b"hello")
+    assert only(port).queued == 5
+
+
+def test_whose_turn_it_is(pair: tuple[socket.socket, socket.socket, int]) -> None:
+    client, server, port = pair
+    client.sendall(b"GET")
+    server.recv(16)
+    asked = only(port)
+    assert (asked.received, asked.sent, quiet_for(asked)) == (3, 0, 0)
+    server.sendall(b"200 OK")
+    client.recv(16)
+    assert (only(port).received, only(port).sent) == (3, 6)
+
+
+def test_a_connection_the_peer_has_half_closed_still_counts(
+    pair: tuple[socket.socket, socket.socket, int],
+) -> None:
+    client, _, port = pair
+    client.sendall(b"GET")
+    client.shutdown(socket.SHUT_WR)
+    assert quiet_for(only(port)) == 0
+
+
+def test_ipv6_is_seen_too() -> None:
+    with closing(socket.create_server(("::1", 0), family=socket.AF_INET6)) as listening:
+        port = listening.getsockname()[1]
+        with closing(socket.create_connection(("::1", port))):
+            server, _ = listening.accept()
+            assert only(port).queued == 0
+            server.close()
+
+
+PROC = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   1: 0100007F:1F90 0100007F:D2F1 01 00000000:00000005 00:00000000 00000000     0        0 2 1 0 20 0 0 10 -1
+   2: 0100007F:1F90 0100007F:D2F2 06 00000000:00000000 00:00000000 00000000     0        0 3 1 0 20 0 0 10 -1
+   3: 0100007F:D2F1 0100007F:1F90 01 00000000:00000000 00:00000000 00000000     0        0 4 1 0 20 0 0 10 -1
+"""
+
+
+def test_proc_lists_open_connections_to_the_port_alone() -> None:
+    assert list(parse_listed(PROC, frozenset({8080}))) == [Connection(queued=5)]

@@ -1,0 +1,50 @@
+"""The rule that says when the last request has been answered."""
+
+from muster.cli.wrapper.connections import Connection
+from muster.cli.wrapper.idle import IDLE_S, Idleness, quiet_for
+
+ANSWERED = Connection(queued=0, received_ago=2.0, sent_ago=1.5, received=100, sent=900)
+
+
+def test_answered_and_still_open_is_quiet() -> None:
+    assert quiet_for(ANSWERED) == 1.5
+
+
+def test_a_request_without_an_answer_yet_is_busy() -> None:
+    assert quiet_for(ANSWERED._replace(received_ago=1.0)) == 0
+
+
+def test_a_first_request_is_busy_even_if_it_came_with_the_connection() -> None:
+    """Both ages then count from the same instant."""
+    assert quiet_for(Connection(queued=0, received_ago=3.0, sent_ago=3.0, received=100, sent=0)) == 0
+
+
+def test_a_connection_nobody_used_is_quiet() -> None:
+    assert quiet_for(Connection(queued=0, received_ago=3.0, sent_ago=3.0, received=0, sent=0)) == 3.0
+
+
+def test_bytes_in_the_kernel_are_busy() -> None:
+    assert quiet_for(ANSWERED._replace(queued=1)) == 0
+
+
+def test_where_times_are_not_known_open_is_busy() -> None:
+    assert quiet_for(Connection(queued=0)) == 0
+
+
+def test_without_connections_idle_comes_after_a_while() -> None:
+    idleness = Idleness(10.0)
+    assert idleness.look((), 10.0) == idleness.look((), 10.3) == 10.0 + IDLE_S
+
+
+def test_where_nothing_is_known_it_is_the_same() -> None:
+    assert Idleness(10.0).look(None, 10.2) == 10.0 + IDLE_S
+
+
+def test_a_busy_connection_puts_it_off() -> None:
+    idleness = Idleness(10.0)
+    assert idleness.look([ANSWERED, ANSWERED._replace(queued=1)], 10.4) == 10.4 + IDLE_S
+    assert idleness.look([ANSWERED], 10.5) == 10.4 + IDLE_S
+
+
+def test_a_connection_quiet_for_long_does_not() -> None:
+    assert Idleness(10.0).look([ANSWERED], 10.4) == 10.0 + IDLE_S
