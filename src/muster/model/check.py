@@ -34,7 +34,7 @@ class Answer(StrEnum):
     SILENT = "silent"
     """Nothing came back: no route, no name, no byte in time. Says that we did not see it, not that it is gone."""
     UNASKED = "unasked"
-    """We could not ask: too many probes, no descriptors, our own firewall, shutting down. Says nothing at all."""
+    """We could not ask: too many probes, no descriptors, no local port, shutting down. Says nothing at all."""
 
 
 class Check(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -19,7 +19,7 @@ _NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETD
 
 
 def before_sending(number: int) -> Verdict:
-    """The errno of making the socket, or of `connect` itself: descriptors, ports, our own firewall, routes."""
+    """The errno of making the socket, or of `connect` itself: descriptors, local ports, permissions, routes."""
     if number in _REFUSED or number in _NO_ROUTE:
         return before_connection(number)
     return Verdict(Answer.UNASKED, f"could not ask: {os.strerror(number).lower()}")
