@@ -5,6 +5,7 @@ Prints `name answer detail`, a line for each host.
 
 import asyncio
 import subprocess
+from pathlib import Path
 
 from muster.probe import Probes
 from muster.registry.prober import TcpTarget
@@ -27,6 +28,7 @@ HOSTS = {
     "reset": ("10.9.0.1", 1001),
     "icmp": ("10.9.0.1", 1002),
     "dropped": ("10.9.0.1", 1003),
+    "myself": ("10.9.0.1", 2000),
     "dropped-here": ("10.9.0.1", 1004),
 }
 
@@ -41,6 +43,8 @@ def build() -> None:
         "ip neighbour add 10.9.0.2 lladdr 02:00:00:00:00:02 dev dead0",
     ):
         subprocess.run(command.split(), check=True)
+    # The only port there is for connections of ours: who asks for it meets himself.
+    Path("/proc/sys/net/ipv4/ip_local_port_range").write_text("2000 2000")
     subprocess.run(["nft", "-f", "-"], input=FIREWALL, text=True, check=True)
 
 

@@ -21,5 +21,6 @@ def test_what_a_dead_or_walled_network_proves() -> None:
         "reset|refused|connection refused",
         "icmp|silent|no route to host",
         "dropped|silent|no connection within 0.3 s",
+        "myself|refused|connection refused",
         "dropped-here|silent|no connection within 0.3 s",
     ]

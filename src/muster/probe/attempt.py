@@ -18,6 +18,9 @@ from muster.probe.conversation import Conversation, Verdict
 from muster.probe.line import Line
 from muster.registry.prober import Finding, Target
 
+_UNSPEAKABLE = (ValueError, TypeError)
+"""What a TLS server name that is none raises in `ssl`, and text that does not encode."""
+
 
 class Surroundings(Protocol):
     """What an attempt needs of the prober that owns it."""
@@ -120,10 +123,7 @@ class Attempt:
         self._untried = tuple(rest)
         try:
             conversation = self._around.converse(self.target)
-        except (
-            ValueError,
-            TypeError,
-        ) as error:  # the TLS server name (ssl raises either), or text that does not encode
+        except _UNSPEAKABLE as error:
             self.end(Verdict(Answer.FAILED, f"cannot be asked: {error}"))
             return
         self._line = Line(self._around.loop, address, conversation, self._on_line_over)

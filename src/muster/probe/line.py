@@ -81,16 +81,16 @@ class Line:
     def _on_connected(self, sock: socket.socket) -> None:
         number = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if not number and sock.getsockname()[:2] == (self._address.ip, self._address.port):
-            number = (
-                errno.ECONNREFUSED
-            )  # simultaneous open: we were given the port we asked for, and met ourselves
+            # TCP's simultaneous open: the port we were given is the one we asked for, so we met ourselves.
+            number = errno.ECONNREFUSED
         if number:
             self._end(before_connection(number))
             return
         self._loop.remove_writer(self._fd)
         self.connected = True
-        self._loop.add_reader(self._fd, self._on_readable, sock)
         self._say(sock, self._conversation.opening())
+        if self._socket is not None:
+            self._loop.add_reader(self._fd, self._on_readable, sock)
 
     def _on_readable(self, sock: socket.socket) -> None:
         try:
