@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from tests.parts import require
 from tests.storage.batches import puts
@@ -175,7 +175,7 @@ def read_only(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["mount", "-o", "remount,bind,ro", tmp_path], check=True)
         yield tmp_path
     finally:
-        subprocess.run(["umount", tmp_path], check=True)
+        subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
 def test_a_read_only_directory(read_only: Path) -> None:
@@ -183,6 +183,7 @@ def test_a_read_only_directory(read_only: Path) -> None:
         Database.open(read_only / FILE_NAME)
 
 
+@example(3900, b"\x80")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**20), st.binary(min_size=1, max_size=64))
 def test_any_damage_is_refused_or_harmless(at: int, noise: bytes) -> None:

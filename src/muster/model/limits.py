@@ -205,6 +205,12 @@ STORE_ENTRY_BYTES = 200
 """What an entry of a transaction costs in memory beside its key and value."""
 STORE_WAL_BYTES = 64 * 1024 * 1024
 """A write-ahead log that a burst has blown up is cut back to this."""
+STORE_COURTESY_S = 0.001
+"""How often the event loop looks whether it keeps the writer's thread from running."""
+STORE_COURTESY_SLEEP_S = 0.000_05
+"""How long it then sleeps: about the time a thread needs to wake up and take the interpreter's lock."""
+STORE_COURTESY_MAX_S = 0.002
+"""It sleeps on while the writer computes, up to this: a stall nobody notices."""
 BACKUP_STEP_PAGES = 128
 """Pages of 4 KiB copied between two looks at the waiting commits: about a millisecond."""
 
@@ -272,3 +278,17 @@ CLIENT_CLOSE_S = 3.0
 """`close()` waits this long for the thread: longer than one attempt to connect."""
 PANIC_THRESHOLD = 0.5
 """Overdue instances are passed over unless less than this share would be left (Envoy's healthy panic threshold, 50 %)."""
+
+# --- Command line ---------------------------------------------------------------------------------------------------
+
+RUN_LIMIT_S = 20.0
+"""`muster run` hands the signal to stop on after this at the latest. Kubernetes kills after 30 s: ten are left to the program."""
+
+# --- Trust ----------------------------------------------------------------------------------------------------------
+
+TOKENS = 256
+"""Write tokens in a file; each change compares with all of them."""
+TOKEN_MIN_CHARS = 16
+"""A token shorter than this can be guessed."""
+FILES_CHECKED_S = 2.0
+"""Certificates and token files are looked at this often."""

@@ -44,6 +44,7 @@ class Database:
         self._lock = lock
         self._connection = connection
         self._identity = identity(path)
+        self.syncing = False
         self._trouble: str | None = None
         self._doubt: Plan | None = None
 
@@ -129,6 +130,7 @@ class Database:
 
     def _commit(self, planned: Plan) -> None:
         try:
+            self.syncing = True
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             unavailable = self._failed(error)
@@ -136,6 +138,8 @@ class Database:
                 raise unavailable from error
             self._doubt = planned
             raise InDoubt(str(unavailable)) from error
+        finally:
+            self.syncing = False
         self.head = Head(self.head.epoch, planned.revision)
 
     # --- failing and healing ---

@@ -102,6 +102,8 @@ def check(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> Head:
             head = read_head(connection)
             check_head(path, connection, head)
             return head
+    except UnicodeDecodeError as error:  # in the name of a table, or in SQLite's complaint about one
+        raise StoreRefused(path, f"is damaged ({error.reason})", RESTORE) from error
     except sqlite3.Error as error:
         if primary_code(error) in DAMAGE:
             raise StoreRefused(path, f"is damaged ({error})", RESTORE) from error

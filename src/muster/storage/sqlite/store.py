@@ -15,6 +15,7 @@ from muster.registry.store import Batch, Changes, Committed, Loaded, Outcome, Ta
 from muster.storage.history import History
 from muster.storage.plan import check, closed
 from muster.storage.sqlite.backup import Backup, take_backup
+from muster.storage.sqlite.courtesy import Courtesy
 from muster.storage.sqlite.database import Database
 from muster.storage.sqlite.inbox import Call, Commit, Inbox
 from muster.storage.sqlite.schema import MIGRATIONS, Migration
@@ -49,6 +50,7 @@ class SqliteStore:
             deliver=lambda changes, answers: self._soon(partial(self._receive, changes, answers)),
             ended=lambda: self._soon(self._end),
         )
+        self._courtesy = Courtesy(self._loop, lambda: self._writer.computing)
         self._writer.start()
 
     def __repr__(self) -> str:
@@ -75,14 +77,16 @@ class SqliteStore:
     # --- the port ---
 
     async def load(self) -> Loaded:
-        return await asyncio.wrap_future(self._call(Database.load))
+        with self._courtesy:
+            return await asyncio.wrap_future(self._call(Database.load))
 
     async def commit(self, batch: Batch) -> Outcome:
         """A batch that was accepted is committed, or refused, also if the caller stops waiting for the answer."""
         check(batch)
         answer: asyncio.Future[Outcome] = self._loop.create_future()
         self._inbox.put(Commit(batch, answer, self._loop.time()))
-        return await answer
+        with self._courtesy:
+            return await answer
 
     def tail(self, after: int) -> AsyncIterator[TailEvent]:
         if self._ended.done():
@@ -97,9 +101,10 @@ class SqliteStore:
 
     async def backup(self, destination: Path, *, overwrite: bool = False) -> Backup:
         """Copy the live store into one file that appears whole or not at all; commits go on meanwhile. Raises `BackupFailed`."""
-        return await asyncio.to_thread(
-            take_backup, self.path, destination, copy=self._copy_to, overwrite=overwrite
-        )
+        with self._courtesy:
+            return await asyncio.to_thread(
+                take_backup, self.path, destination, copy=self._copy_to, overwrite=overwrite
+            )
 
     def _copy_to(self, destination: Path) -> None:
         self._call(lambda database: database.copy_to(destination, self._writer.serve_waiting)).result()

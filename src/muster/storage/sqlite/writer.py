@@ -27,6 +27,7 @@ class Writer:
         self._inbox = inbox
         self._deliver = deliver
         self._ended = ended
+        self._working = False
 
     def start(self) -> None:
         """The thread is a daemon: a process that forgets to close the store loses nothing and does not hang."""
@@ -34,11 +35,18 @@ class Writer:
 
     def _run(self) -> None:
         while jobs := self._inbox.take():
+            self._working = True
             if late := self._database.heal():
                 self._deliver(late, ())
             self._serve(jobs)
+            self._working = False
         self._database.close()
         self._ended()
+
+    @property
+    def computing(self) -> bool:
+        """At work, and not just waiting for the disk: it needs the interpreter."""
+        return self._working and not self._database.syncing
 
     def serve_waiting(self) -> None:
         """For a long job on the writer's thread, between two of its steps."""
