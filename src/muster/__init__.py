@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from muster.client import Discovery as Discovery
+    from muster.client import NoEndpoint as NoEndpoint
+    from muster.client import Registrar as Registrar
 
 __version__ = "0.1.0"
 
-__all__ = ["Discovery", "__version__"]
+__all__ = ["Discovery", "NoEndpoint", "Registrar", "__version__"]
 
-_HOMES = {"Discovery": "muster.client"}
+_HOMES = {"Discovery": "muster.client", "NoEndpoint": "muster.client", "Registrar": "muster.client"}
 
 
 def __getattr__(name: str) -> object:

@@ -1,10 +1,13 @@
 """The library: discovery inside the caller, and registration of one's own instance. Depends on msgspec and the stdlib alone."""
 
+from muster.wire.registration import RegisterBody
+
 from .address import Registry
 from .changes import Changes
 from .discovery import Discovery
 from .endpoint import Endpoint
 from .errors import NoEndpoint, NotReady, Refused, RegistryError, Unreachable
+from .registrar import Drained, Registrar, RegistrarStatus
 from .state import Absent, Bound, Failed, Mirror, Pending
 from .status import Status
 from .timing import Timing
@@ -14,6 +17,7 @@ __all__ = [
     "Bound",
     "Changes",
     "Discovery",
+    "Drained",
     "Endpoint",
     "Failed",
     "Mirror",
@@ -21,6 +25,9 @@ __all__ = [
     "NotReady",
     "Pending",
     "Refused",
+    "RegisterBody",
+    "Registrar",
+    "RegistrarStatus",
     "Registry",
     "RegistryError",
     "Status",
