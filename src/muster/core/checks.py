@@ -77,6 +77,7 @@ class Checks:
         self._trackers: dict[str, tuple[Tracker, ...]] = {}
         self._wheel: Wheel[Tracker] = Wheel()
         self.flaps = 0
+        self.results: dict[Result, int] = {"pass": 0, "warn": 0, "fail": 0}
 
     def of(self, key: str) -> tuple[Tracker, ...]:
         return self._trackers.get(key, ())
@@ -159,6 +160,7 @@ class Checks:
         return NewHealth(tracker, health) if health else None
 
     def _say(self, tracker: Tracker, result: Result, said: str, now: float) -> None:
+        self.results[result] += 1
         tracker.result, tracker.said, tracker.said_at = result, said, now
 
     def _take(self, tracker: Tracker, result: Result, said: str, now: float) -> Health | None:

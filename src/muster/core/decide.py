@@ -138,11 +138,9 @@ def _again(state: State, command: Register, record: Record) -> Write:
 
 
 def _told_again(command: Register, record: Record) -> Write:
-    facts = replace(record.facts, expired_at=0, overdue=False, checks=_kept_health(command.instance, record))
-    same = command.instance == record.instance and facts == record.facts and command.owner == record.owner
-    if same:
-        return NOTHING
-    return replace(record, instance=command.instance, facts=facts, owner=command.owner, changed_at=command.at)
+    told = replace(record, instance=command.instance, owner=command.owner)
+    health = _kept_health(command.instance, record)
+    return _with(told, record, command.at, expired_at=0, overdue=False, checks=health)
 
 
 def _kept_health(instance: Instance, record: Record) -> dict[str, Health]:
@@ -157,9 +155,7 @@ def _kept_health(instance: Instance, record: Record) -> dict[str, Health]:
 
 
 def _drain(record: Record, command: Drain) -> Write:
-    if record.facts.draining:
-        return NOTHING
-    return _with(record, command.at, draining=True)
+    return _with(record, record, command.at, draining=True)
 
 
 def _amend(record: Record | None, command: Amend) -> Write:
@@ -168,50 +164,36 @@ def _amend(record: Record | None, command: Amend) -> Write:
     )
     owner = record.owner if record and operator_only else command.owner
     record = _addressed(record, command.generation, owner)
-    facts = record.facts
-    instance = record.instance
-    amended = replace(
-        record,
-        instance=replace(
-            instance,
-            weight=instance.weight if command.weight is None else command.weight,
-            tags=instance.tags if command.tags is None else command.tags,
-            metadata=instance.metadata if command.metadata is None else command.metadata,
-        ),
-        facts=replace(
-            facts,
-            ready=facts.ready if command.ready is None else command.ready,
-            override=facts.override if command.override is None else command.override,
-        ),
-    )
-    return NOTHING if amended == record else replace(amended, changed_at=command.at)
+    said = {"weight": command.weight, "tags": command.tags, "metadata": command.metadata}
+    facts = {"ready": command.ready, "override": command.override}
+    amended = replace(record, instance=replace(record.instance, **_given(said)))
+    return _with(amended, record, command.at, **_given(facts))
+
+
+def _given(fields: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _revive(record: Record, command: Revive) -> Write:
-    if not (record.facts.expired_at or record.facts.overdue):
-        return NOTHING
-    return _with(record, command.at, expired_at=0, overdue=False)
+    return _with(record, record, command.at, expired_at=0, overdue=False)
 
 
 # --- What the registry itself finds ---------------------------------------------------------------------------------
 
 
 def _own(record: Record, command: MarkOverdue | Expire | SetHealth | SetReach | Remove) -> Write:
-    facts = record.facts
+    leased = record.instance.lease is not None and not record.facts.expired_at
     match command:
         case MarkOverdue():
-            due = not facts.overdue and not facts.expired_at and record.instance.lease is not None
-            return _with(record, command.at, overdue=True) if due else NOTHING
+            return _with(record, record, command.at, overdue=True) if leased else NOTHING
         case Expire():
-            if facts.expired_at or record.instance.lease is None:
-                return NOTHING
-            return _with(record, command.at, expired_at=command.at, overdue=False)
+            return (
+                _with(record, record, command.at, expired_at=command.at, overdue=False) if leased else NOTHING
+            )
         case SetHealth():
             return _set_health(record, command)
         case SetReach():
-            if facts.unreachable == command.unreachable:
-                return NOTHING
-            return _with(record, command.at, unreachable=command.unreachable)
+            return _with(record, record, command.at, unreachable=command.unreachable)
         case Remove():
             return GONE if record.status == command.status else NOTHING
     assert_never(command)
@@ -219,13 +201,17 @@ def _own(record: Record, command: MarkOverdue | Expire | SetHealth | SetReach | 
 
 def _set_health(record: Record, command: SetHealth) -> Write:
     known = record.facts.checks
-    if known.get(command.check, command.health) == command.health:
+    if command.check not in known:
         return NOTHING
-    return _with(record, command.at, checks={**known, command.check: command.health})
+    return _with(record, record, command.at, checks={**known, command.check: command.health})
 
 
-def _with(record: Record, at: int, **changed: object) -> Record:
-    """`record` with other facts; `failing_since` follows the health."""
-    facts = replace(record.facts, **changed)
+# --- What every write obeys -----------------------------------------------------------------------------------------
+
+
+def _with(told: Record, record: Record, at: int, **changed: object) -> Write:
+    """`told` with these facts; `failing_since` follows the health. A no-op if that is what `record` is already."""
+    facts = replace(told.facts, **changed)
     since = (facts.failing_since or at) if facts.health == "failing" else 0
-    return replace(record, facts=replace(facts, failing_since=since), changed_at=at)
+    written = replace(told, facts=replace(facts, failing_since=since))
+    return NOTHING if written == record else replace(written, changed_at=at)

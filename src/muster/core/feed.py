@@ -36,6 +36,7 @@ class Feed:
         own.popleft()
         if not own:
             del self._by_service[change.service]
+        self._dropped.pop(change.service, None)
         self._dropped[change.service] = change.revision
         if len(self._dropped) > limits.SERVICES:
             # Forget the least recent: that service is then as good as dropped for all up to there.

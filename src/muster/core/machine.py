@@ -78,6 +78,7 @@ class Machine:
         self.suspicions = suspicion.Suspicions()
         self.sessions: dict[str, int] = {}
         self.expiries = 0
+        self.registrations = 0
         self._removals: Wheel[_Removal] = Wheel()
         self._removal_of: dict[str, _Removal] = {}
         self._reach = suspicion.Bucket(limits.REACH_PROBES_PER_S, limits.REACH_PROBES_BURST, 0.0, now)
@@ -116,6 +117,7 @@ class Machine:
 
     def _new(self, entry: Entry, now: float) -> None:
         """Another process holds the id now: what was known of the last one's reach says nothing of this one's."""
+        self.registrations += 1
         self.suspicions.forget(entry.record.key)
         self._first_probe(entry, now)
 
@@ -175,15 +177,15 @@ class Machine:
         if entry := self.state.get(key):
             self._first_probe(entry, now)
 
-    def session_lost(self, key: str, generation: int, now: float) -> None:
-        """The stream broke. If no other carries the session, and the instance did not say goodbye, something is wrong."""
+    def session_closed(self, key: str, generation: int, now: float, *, lost: bool) -> None:
+        """A session ended. `lost`: its stream broke. If no other carries the session, and the instance did not say goodbye, something is wrong."""
         left = self.sessions.get(key, 1) - 1
         if left > 0:
             self.sessions[key] = left
             return
         self.sessions.pop(key, None)
         entry = self.state.get(key)
-        if entry is None or entry.status in ("draining", "expired"):
+        if not lost or entry is None or entry.status in ("draining", "expired"):
             return
         if not generation or generation == entry.record.generation:
             self.suspicions.raise_(key, entry.record.generation, "session lost", now)

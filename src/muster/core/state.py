@@ -171,6 +171,15 @@ class State:
             found.snapshot = Snapshot(service, found.revision, ordered)
         return found.snapshot
 
+    def load(self, records: Iterable[tuple[Record, int]]) -> None:
+        """Take in all that a store holds at `revision`: (record, revision of its last write).
+
+        What was removed before is not told, so every service counts as changed at the head: its revision never goes back.
+        """
+        for record, at in records:
+            entry = self._entries[record.key] = entry_of(record, at)
+            self._join(entry, self.revision)
+
     def apply(self, revision: int, writes: Iterable[tuple[str, Record | None]]) -> list[Change]:
         """Fold one transaction in: (key, record or None for removed). The changes, in the order of the writes."""
         self.revision = revision

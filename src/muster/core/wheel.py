@@ -11,6 +11,8 @@ from typing import Generic, Protocol, TypeVar
 
 SLOTS_PER_S = 50
 """20 ms: finer than any promise needs."""
+ROUNDING = 1e-6
+"""Of a slot: 0.58 s is the beginning of slot 29, though 0.58 * 50 is a little less in binary."""
 NEVER = -1
 
 
@@ -41,7 +43,7 @@ class Wheel(Generic[T]):
 
     def due(self, now: float, most: int) -> list[T]:
         """At most `most` items whose time has come; each is filed nowhere afterwards."""
-        last = int(now * SLOTS_PER_S)
+        last = int(now * SLOTS_PER_S + ROUNDING)
         due: list[T] = []
         while self._order and self._order[0] <= last and len(due) < most:
             slot = self._order[0]

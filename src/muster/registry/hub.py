@@ -39,6 +39,9 @@ class Hub:
         self._fold = fold
         self._readers: dict[ServiceKey, dict[Reader, None]] = {}
         self._folding: dict[ServiceKey, float | None] = {}
+        self._telling: dict[ServiceKey, int] = {}
+        self.pending: set[ServiceKey] = set()
+        """Services with a change that not every reader was told of yet."""
 
     def add(self, service: ServiceKey, reader: Reader) -> None:
         self._readers.setdefault(service, {})[reader] = None
@@ -62,6 +65,7 @@ class Hub:
         for service in services:
             if service not in self._readers:
                 continue
+            self.pending.add(service)
             if service in self._folding:
                 if self._folding[service] is None:
                     self._folding[service] = now
@@ -81,8 +85,8 @@ class Hub:
 
     def _publish(self, service: ServiceKey, committed: float) -> None:
         readers = tuple(self._readers.get(service, ()))
-        if readers:
-            self._wake(service, committed, readers, 0)
+        self._telling[service] = self._telling.get(service, 0) + 1
+        self._wake(service, committed, readers, 0)
 
     def _wake(self, service: ServiceKey, committed: float, readers: tuple[Reader, ...], first: int) -> None:
         for reader in readers[first : first + SLICE]:
@@ -90,8 +94,16 @@ class Hub:
         if first + SLICE < len(readers):
             self._loop.call_soon(self._wake, service, committed, readers, first + SLICE)
         else:
+            self._all_told(service)
             # Writes reach the kernel at the end of this turn; one turn later they are there.
             self._loop.call_soon(self._done, committed, len(readers))
+
+    def _all_told(self, service: ServiceKey) -> None:
+        self._telling[service] -= 1
+        if not self._telling[service]:
+            del self._telling[service]
+            if self._folding.get(service) is None:
+                self.pending.discard(service)
 
     def _done(self, committed: float, readers: int) -> None:
         self._told(self._loop.time() - committed, readers)

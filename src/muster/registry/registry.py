@@ -97,7 +97,7 @@ class Registry:
             self._seen,
             begin=self.machine.begin,
             failed=lambda command: self.machine.not_committed(command, self.now()),
-            new_op=lambda: f"{self._rng.getrandbits(64):016x}",
+            new_op=self.new_token,
         )
         self._resets: list[Callable[[str], None]] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -251,6 +251,15 @@ class Registry:
     def guard_report(self) -> list[HoldReport]:
         return self.machine.guard.report(self.now())
 
+    @property
+    def age(self) -> int:
+        """How old what we serve may be (s): 0 while the store is in this process, in step by construction."""
+        return 0
+
+    def new_token(self) -> str:
+        """A short random name, unguessable enough that nobody acknowledges for another."""
+        return f"{self._rng.getrandbits(64):016x}"
+
     def on_reset(self, told: Callable[[str], None]) -> None:
         """Call `told(reason)` when another history begins."""
         self._resets.append(told)
@@ -276,9 +285,11 @@ class Registry:
         self.machine.session_opened(key, self.now())
         self._soon()
 
-    def session_lost(self, key: str, generation: int) -> None:
-        self.machine.session_lost(key, generation, self.now())
-        self._tick_now()
+    def session_closed(self, key: str, generation: int, *, lost: bool) -> None:
+        """A session ended. `lost`: it broke; ended by the registry itself, it says nothing of the instance."""
+        self.machine.session_closed(key, generation, self.now(), lost=lost)
+        if lost:
+            self._tick_now()
 
     def report(self, key: str, generation: int, source: str) -> None:
         """Raises `Rejected`."""

@@ -24,16 +24,21 @@ _MISSING = re.compile(r"Object missing required field `([^`]*)`")
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     """The typed value of `body`. Raises `Rejected` (`invalid_json`, or `invalid_request` with the field)."""
+    value = decode_once(decoder, body)
+    _refuse_duplicates(body)
+    return value
+
+
+def decode_once(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    """The same without the search for duplicate keys, for bodies where a second one can do no harm and time counts."""
     try:
-        value = decoder.decode(body)
+        return decoder.decode(body)
     except msgspec.ValidationError as error:
         raise _named(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Rejected("invalid_json", f"not JSON: {error}") from None
     except RecursionError:
         raise Rejected("invalid_json", "nested too deeply") from None
-    _refuse_duplicates(body)
-    return value
 
 
 def _named(message: str) -> Rejected:

@@ -1,0 +1,84 @@
+"""Who may ask for what: the first paragraph of design section 10. One gate for every request, hot or cold.
+
+Host      must be a name of this registry: a page that rebinds its own name to us is refused (DNS rebinding)
+Origin    a browser says whose page is asking; changes are for no page but our own
+token     a change needs a write token, where tokens are configured
+JSON      a body must say that it is JSON: a form cannot
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from collections.abc import Callable, Iterable, Sequence
+
+from muster.model.errors import Rejected
+
+SAFE = frozenset({"GET", "HEAD"})
+LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
+
+
+class Gate:
+    """`hosts`: further names and addresses of this registry, without ports; `tokens`: returns the write tokens known now,
+    None where writing needs none."""
+
+    def __init__(self, hosts: Iterable[str], tokens: Callable[[], Sequence[bytes] | None]) -> None:
+        self._hosts = LOOPBACK_NAMES | {host.lower() for host in hosts}
+        self._tokens = tokens
+        self._known: dict[bytes, bool] = {}
+
+    def check(self, method: str, headers: Sequence[tuple[bytes, bytes]], *, body: bool) -> None:
+        """Raises `Rejected`. `body`: the request carries one that should be JSON."""
+        host = origin = authorization = media = None
+        hosts = 0
+        for name, value in headers:
+            if name == b"host":
+                host = value
+                hosts += 1
+            elif name == b"origin":
+                origin = value
+            elif name == b"authorization":
+                authorization = value
+            elif name == b"content-type":
+                media = value
+        if host is None or hosts > 1 or not self._host_allowed(host):
+            raise Rejected("host_not_allowed", "add the name to allowed_hosts if it is this registry's")
+        if method in SAFE:
+            return
+        if origin is not None and origin.split(b"://")[-1].lower() != host.lower():
+            raise Rejected("origin_not_allowed", "a page of another origin asked for a change")
+        if (tokens := self._tokens()) is not None:
+            _check_token(authorization, tokens)
+        if body and (media is None or media.split(b";")[0].strip().lower() != b"application/json"):
+            raise Rejected("media_type", "say Content-Type: application/json")
+
+    def _host_allowed(self, host: bytes) -> bool:
+        known = self._known.get(host)
+        if known is None:
+            if len(self._known) >= 1024:
+                self._known.clear()
+            known = self._known[host] = self._is_allowed(host.decode("latin-1").lower())
+        return known
+
+    def _is_allowed(self, host: str) -> bool:
+        name = host[: host.index("]") + 1] if host.startswith("[") and "]" in host else host.partition(":")[0]
+        if name in self._hosts or "*" in self._hosts:
+            return True
+        try:
+            # An address cannot be rebound: whoever says it means the machine it reached. Only names are dangerous.
+            ipaddress.ip_address(name.strip("[]"))
+        except ValueError:
+            return False
+        return True
+
+
+def _check_token(authorization: bytes | None, tokens: Sequence[bytes]) -> None:
+    if authorization is None:
+        raise Rejected("token_required", "send Authorization: Bearer TOKEN")
+    scheme, _, token = authorization.partition(b" ")
+    if scheme.lower() != b"bearer":
+        raise Rejected("token_required", "send Authorization: Bearer TOKEN")
+    token = token.strip()
+    # Every token is compared in full, so that the time taken tells nothing.
+    if not sum(hmac.compare_digest(token, known) for known in tokens):
+        raise Rejected("token_invalid", "this token is not known here")

@@ -1,0 +1,251 @@
+"""The bodies of requests and answers that are not the model's own, for the handlers and for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from muster.model.check import Health
+from muster.model.instance import LeaseTerms
+from muster.wire.registration import Scalar
+
+
+class Registered(Struct, frozen=True, omit_defaults=True):
+    """`lease` is null for a static instance; `owner_secret` is told once, to who asked to have one made."""
+
+    service: str
+    instance_id: str
+    namespace: str
+    generation: int
+    revision: int
+    epoch: str
+    status: str
+    lease: LeaseTerms | None
+    owner_secret: str | None = None
+
+
+class Heartbeat(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """`generation` 0 renews whatever is current."""
+
+    instance_id: str
+    generation: int = 0
+    owner_secret: str = ""
+
+
+class Heartbeats(Struct, frozen=True, forbid_unknown_fields=True):
+    heartbeats: list[Heartbeat]
+
+
+class Refusal(Struct, frozen=True):
+    instance_id: str
+    code: str
+
+
+class Renewed(Struct, frozen=True):
+    """`refused` lists those that were not renewed, with the code a single heartbeat would have got."""
+
+    renewed: int
+    refused: list[Refusal]
+
+
+class Amendment(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is given is changed; `metadata` and `tags` are replaced whole."""
+
+    weight: int | None = None
+    metadata: dict[str, Scalar] | None = None
+    tags: list[str] | None = None
+    ready: bool | None = None
+    override: Literal["", "out_of_service"] | None = None
+
+
+class Suspect(Struct, frozen=True, forbid_unknown_fields=True):
+    generation: int = 0
+    reason: str = ""
+
+
+class Accepted(Struct, frozen=True):
+    accepted: bool = True
+
+
+class CheckResult(Struct, frozen=True, forbid_unknown_fields=True):
+    """`check` may be left out where the instance has one ttl check."""
+
+    result: Literal["pass", "warn", "fail"]
+    check: str = ""
+    output: str = ""
+    generation: int = 0
+
+
+class HealthNow(Struct, frozen=True):
+    health: Health
+
+
+class Acks(Struct, frozen=True, forbid_unknown_fields=True):
+    """`services`: the revision applied, by service name."""
+
+    subscriber: str
+    services: dict[str, int]
+
+
+class Release(Struct, frozen=True, forbid_unknown_fields=True):
+    """`zone` left out: the registry's own hold."""
+
+    zone: str | None = None
+
+
+class LeaseDetail(Struct, frozen=True):
+    """Seconds. `remaining` until the lease lapses, unless renewed or held by the guard."""
+
+    ttl: float
+    interval: float
+    remaining: float
+    phase: str
+
+
+class CheckDetail(Struct, frozen=True):
+    """`age`: seconds since the last result; null before the first. `damped`: kept failing because it flapped."""
+
+    name: str
+    kind: str
+    health: Health
+    result: str | None
+    output: str
+    age: float | None
+    damped: bool
+
+
+class FactsDetail(Struct, frozen=True):
+    """The facts the status follows from. Times are wall-clock ms, 0 for never."""
+
+    expired_at: int
+    draining: bool
+    override: str
+    unreachable: bool
+    ready: bool | None
+    health: Health
+    failing_since: int
+
+
+class InstanceDetail(Struct, frozen=True):
+    """Everything known of one instance. `reason` says why its status is what it is; `suspicion` that it is being probed."""
+
+    instance_id: str
+    service: str
+    namespace: str
+    host: str
+    port: int
+    endpoints: list[dict[str, str | int]]
+    zone: str
+    region: str
+    version: str
+    deployment_group: str
+    weight: int
+    tags: tuple[str, ...]
+    metadata: dict[str, str]
+    status: str
+    reason: str
+    discoverable: bool
+    overdue: bool
+    held: bool
+    generation: int
+    revision: int
+    incarnation: str
+    registered_at: int
+    changed_at: int
+    guarded: bool
+    lease: LeaseDetail | None
+    facts: FactsDetail
+    checks: list[CheckDetail]
+    session: bool
+    suspicion: str | None
+    reached: bool
+
+
+class ServiceSummary(Struct, frozen=True):
+    service: str
+    instances: int
+    discoverable: int
+    revision: int
+    statuses: dict[str, int]
+
+
+class Services(Struct, frozen=True):
+    revision: int
+    epoch: str
+    settled: bool
+    services: list[ServiceSummary]
+
+
+class ZoneGuard(Struct, frozen=True):
+    """`state`: clear, held or released. `exit`: how it ends."""
+
+    zone: str
+    state: str
+    reason: str
+    since_ms: int
+    leased: int
+    silent: int
+    seen: bool
+    exit: str
+
+
+class RegistryGuard(Struct, frozen=True):
+    suspect: bool
+    state: str
+    reason: str
+    since_ms: int
+    exit: str
+
+
+class GuardReport(Struct, frozen=True):
+    """`held`: anything is protected from leaving by silence now."""
+
+    held: bool
+    registry: RegistryGuard
+    zones: list[ZoneGuard]
+
+
+class Lag(Struct, frozen=True):
+    """Lateness of the event loop over the last minute (ms)."""
+
+    p50: float
+    p99: float
+    max: float
+
+
+class Status(Struct, frozen=True):
+    version: str
+    ready: bool
+    epoch: str
+    revision: int
+    settled: bool
+    uptime_s: float
+    instances: int
+    services: int
+    leases: int
+    watchers: int
+    sessions: int
+    connections: int
+    suspicions: int
+    commands_waiting: int
+    held_zones: list[str]
+    loop_lag_ms: Lag
+    store: str
+
+
+class Explanation(Struct, frozen=True):
+    """Why a caller does or does not get an instance. `because` is a list of plain sentences, the decisive one first."""
+
+    service: str
+    instance_id: str
+    discoverable: bool
+    status: str
+    because: list[str]
+    revision: int
+    changed_at: int
+    age_s: int
+
+
+class Alive(Struct, frozen=True):
+    status: str

@@ -1,0 +1,109 @@
+"""Everything known of one instance, for people: the record, its lease, its checks, and why it is or is not discoverable."""
+
+from __future__ import annotations
+
+from muster.core.checks import Tracker
+from muster.core.leases import Lease
+from muster.core.state import Entry
+from muster.httpapi import bodies
+from muster.model.record import reason_of
+from muster.registry.registry import Registry
+
+
+def detail_of(registry: Registry, entry: Entry) -> bodies.InstanceDetail:
+    record, machine = entry.record, registry.machine
+    instance, facts, now = record.instance, record.facts, registry.now()
+    lease = machine.leases.get(record.key)
+    suspicion = machine.suspicions.get(record.key)
+    return bodies.InstanceDetail(
+        instance_id=instance.id,
+        service=instance.service,
+        namespace=instance.namespace,
+        host=instance.host,
+        port=instance.port,
+        endpoints=[{"name": e.name, "port": e.port, "protocol": e.protocol} for e in instance.endpoints],
+        zone=instance.zone,
+        region=instance.region,
+        version=instance.version,
+        deployment_group=instance.deployment_group,
+        weight=instance.weight,
+        tags=instance.tags,
+        metadata=instance.metadata,
+        status=entry.status,
+        reason=reason_of(facts),
+        discoverable=entry.discoverable,
+        overdue=facts.overdue,
+        held=machine.guard.holds(instance.zone, record.key),
+        generation=record.generation,
+        revision=entry.revision,
+        incarnation=record.incarnation,
+        registered_at=record.registered_at,
+        changed_at=record.changed_at,
+        guarded=bool(record.owner),
+        lease=_lease(lease, now) if lease else None,
+        facts=_facts(entry),
+        checks=[_check(tracker, now) for tracker in machine.checks.of(record.key)],
+        session=record.key in machine.sessions,
+        suspicion=suspicion.cause if suspicion else None,
+        reached=record.key in machine.suspicions.reached,
+    )
+
+
+def _lease(lease: Lease, now: float) -> bodies.LeaseDetail:
+    remaining = 0.0 if lease.phase == "lapsed" else round(max(lease.expires_at - now, 0.0), 3)
+    return bodies.LeaseDetail(lease.ttl, lease.interval, remaining, lease.phase)
+
+
+def _facts(entry: Entry) -> bodies.FactsDetail:
+    facts = entry.record.facts
+    return bodies.FactsDetail(
+        expired_at=facts.expired_at,
+        draining=facts.draining,
+        override=facts.override,
+        unreachable=facts.unreachable,
+        ready=facts.ready,
+        health=facts.health,
+        failing_since=facts.failing_since,
+    )
+
+
+def _check(tracker: Tracker, now: float) -> bodies.CheckDetail:
+    return bodies.CheckDetail(
+        name=tracker.check.name,
+        kind=tracker.check.kind,
+        health=tracker.health,
+        result=tracker.result,
+        output=tracker.said,
+        age=round(now - tracker.said_at, 3) if tracker.result else None,
+        damped=tracker.suppressed,
+    )
+
+
+def explain(registry: Registry, entry: Entry) -> bodies.Explanation:
+    """Why callers do or do not get the instance."""
+    record, facts = entry.record, entry.record.facts
+    because = [f"it is {entry.status}: {reason_of(facts)}"]
+    if facts.overdue:
+        because.append("its heartbeat is overdue: callers prefer others while there are enough")
+    if registry.machine.guard.holds(record.instance.zone, record.key):
+        because.append("the guard holds its zone: silence does not take it out")
+    if registry.machine.suspicions.get(record.key):
+        because.append("a suspicion is being checked by probes")
+    because += [
+        f"check {tracker.check.name!r} is {tracker.health}"
+        + (f" (damped: it flapped): {tracker.said}" if tracker.suppressed else f": {tracker.said}")
+        for tracker in registry.machine.checks.of(record.key)
+        if tracker.health != "passing"
+    ]
+    if record.instance.weight == 0:
+        because.append("its weight is 0: pickers choose it only when nothing else is left")
+    return bodies.Explanation(
+        service=record.instance.service,
+        instance_id=record.instance.id,
+        discoverable=entry.discoverable,
+        status=entry.status,
+        because=because,
+        revision=entry.revision,
+        changed_at=record.changed_at,
+        age_s=registry.age,
+    )

@@ -1,0 +1,119 @@
+"""The frames of watch streams: encoded once per change and view, shared by every stream that needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from muster.core.feed import Feed
+from muster.core.state import Change, Entry, View
+from muster.model import limits
+from muster.wire import events, sse
+from muster.wire.filters import Filter
+
+
+class Frames:
+    """One state of one service as chunks for the wire: all of it, but for the id its last message may carry."""
+
+    __slots__ = ("_marked", "first", "last")
+
+    def __init__(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        *first, last = messages
+        self.first = b"".join(sse.chunk(sse.frame(name, body)) for name, body in first)
+        self.last = last
+        self._marked: dict[str, bytes] = {}
+
+    def marked(self, id: str) -> bytes:
+        """The bytes, the last message carrying `id`. Streams of one service all ask for the same."""
+        found = self._marked.get(id)
+        if found is None:
+            if len(self._marked) >= 16:
+                self._marked.clear()
+            found = self.first + sse.chunk(sse.frame(*self.last, id))
+            self._marked[id] = found
+        return found
+
+
+def snapshot(view: View, *, settled: bool) -> Frames:
+    """The whole view, in pages."""
+    return view.once(f"snapshot {settled}", lambda: Frames(list(_pages(view, settled))))
+
+
+def _pages(view: View, settled: bool) -> Iterator[tuple[str, bytes]]:
+    key, entries = view.snapshot.key, view.entries
+    flags = f',"exists":{_bool(view.snapshot.exists)},"settled":{_bool(settled)}'
+    for start in range(0, max(len(entries), 1), limits.SNAPSHOT_PAGE):
+        page = entries[start : start + limits.SNAPSHOT_PAGE]
+        body = events.instances_body(
+            key.name,
+            view.snapshot.revision,
+            (entry.json for entry in page),
+            more=start + limits.SNAPSHOT_PAGE < len(entries),
+            extra=flags,
+        )
+        yield "snapshot", body
+
+
+def delta(view: View, filter: Filter, feed: Feed, since: int) -> Frames | bool | None:
+    """What leads from revision `since` to `view`: frames; None if nothing in the view changed; False if it cannot be told any more."""
+    return view.once(f"delta {since}", lambda: _delta(view, filter, feed, since))
+
+
+def _delta(view: View, filter: Filter, feed: Feed, since: int) -> Frames | bool | None:
+    snapshot = view.snapshot
+    changes = feed.since(snapshot.key, since)
+    if changes is None:
+        return False
+    folded = _fold(changes)
+    upserts = [after for _, after in folded if after is not None and _admits(filter, after)]
+    gone = [
+        events.Gone(before.id, _why(filter, after))
+        for before, after in folded
+        if before is not None and _admits(filter, before) and not (after and _admits(filter, after))
+    ]
+    return _messages(view, upserts, gone, existed=_existed(len(snapshot.entries), folded))
+
+
+def _fold(changes: Iterable[Change]) -> list[tuple[Entry | None, Entry | None]]:
+    """Several changes of one instance as one: as it was first, as it is last."""
+    first: dict[str, Entry | None] = {}
+    last: dict[str, Entry | None] = {}
+    for change in changes:
+        first.setdefault(change.id, change.before)
+        last[change.id] = change.after
+    return [(before, last[id]) for id, before in first.items()]
+
+
+def _existed(now: int, folded: Iterable[tuple[Entry | None, Entry | None]]) -> bool:
+    """Whether the service had any instance before these changes."""
+    for before, after in folded:
+        now += (before is not None) - (after is not None)
+    return now > 0
+
+
+def _messages(view: View, upserts: list[Entry], gone: list[events.Gone], *, existed: bool) -> Frames | None:
+    snapshot = view.snapshot
+    name, revision = snapshot.key.name, snapshot.revision
+    messages: list[tuple[str, bytes]] = []
+    if upserts or (snapshot.exists and not existed):
+        more = bool(gone)
+        body = events.instances_body(name, revision, (entry.json for entry in upserts), more=more)
+        messages.append(("upsert", body))
+    if gone or (existed and not snapshot.exists):
+        messages.append(events.encode(events.RemoveEvent(name, revision, tuple(gone), snapshot.exists)))
+    return Frames(messages) if messages else None
+
+
+def _admits(filter: Filter, entry: Entry) -> bool:
+    return filter.admits(entry.record.instance, entry.status)
+
+
+def _why(filter: Filter, after: Entry | None) -> str:
+    if after is None:
+        return "removed"
+    statuses = filter.statuses
+    hidden = after.status not in statuses if statuses else not after.discoverable
+    return after.status if hidden else "filtered"
+
+
+def _bool(value: bool) -> str:
+    return "true" if value else "false"

@@ -1,0 +1,153 @@
+"""Handlers for operators and their tools: health, guard, status, metrics, backup, and the description of the API itself."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+import msgspec
+
+from muster import __version__
+from muster.httpapi import bodies
+from muster.httpapi.message import Download, Request, Response, answer
+from muster.httpapi.service import Service
+from muster.model.errors import Rejected, Unavailable
+from muster.observe.lag import LagMeter
+from muster.observe.metrics import CONTENT_TYPE, Metrics
+from muster.registry.registry import Registry
+from muster.wire import strict
+
+PIECE_BYTES = 256 * 1024
+
+
+class Backups(Protocol):
+    """A store that can be copied while it is written to."""
+
+    async def backup(self, destination: Path) -> object: ...
+
+
+class Operations:
+    """`store` names the kind of store; `backups` is None where there is nothing to copy."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        service: Service,
+        metrics: Metrics,
+        lag: LagMeter,
+        *,
+        store: str,
+        backups: Backups | None,
+        document: Callable[[], bytes],
+    ) -> None:
+        self._registry = registry
+        self._service = service
+        self._metrics = metrics
+        self._lag = lag
+        self._store = store
+        self._backups = backups
+        self._document = document
+        self._began = time.monotonic()
+
+    # --- Health of the registry itself ------------------------------------------------------------------------------
+
+    def livez(self, request: Request) -> Response:
+        return answer(bodies.Alive("alive"))
+
+    def readyz(self, request: Request) -> Response:
+        if self._service.stopping or not self._registry.running:
+            raise Unavailable("stopping", "not ready: starting or shutting down")
+        return answer(bodies.Alive("ready"))
+
+    def status(self, request: Request) -> Response:
+        request.only()
+        registry, machine, service = self._registry, self._registry.machine, self._service
+        p50, p99, most = (round(lag * 1000, 2) for lag in self._lag.quantiles(0.5, 0.99, 1.0))
+        streams = service.streams()
+        status = bodies.Status(
+            version=__version__,
+            ready=registry.running and not service.stopping,
+            epoch=registry.epoch,
+            revision=registry.revision,
+            settled=registry.settled,
+            uptime_s=round(time.monotonic() - self._began, 1),
+            instances=len(machine.state),
+            services=sum(1 for _ in machine.state.services()),
+            leases=len(machine.leases),
+            watchers=len(streams),
+            sessions=sum(stream.sessions for stream in streams),
+            connections=len(service),
+            suspicions=len(machine.suspicions),
+            commands_waiting=registry.writer.waiting,
+            held_zones=machine.guard.held_zones(),
+            loop_lag_ms=bodies.Lag(p50, p99, most),
+            store=self._store,
+        )
+        return answer(status)
+
+    def metrics(self, request: Request) -> Response:
+        return Response(200, self._metrics.text(), media=CONTENT_TYPE.encode())
+
+    # --- Guard ------------------------------------------------------------------------------------------------------
+
+    def guard(self, request: Request) -> Response:
+        request.only()
+        return answer(self._guard())
+
+    def _guard(self) -> bodies.GuardReport:
+        whole, *zones = self._registry.guard_report()
+        return bodies.GuardReport(
+            held=any(report.state == "held" for report in (whole, *zones)),
+            registry=bodies.RegistryGuard(
+                whole.state == "held", whole.state, whole.reason, whole.since_ms, whole.exit
+            ),
+            zones=[
+                bodies.ZoneGuard(
+                    zone=report.zone or "",
+                    state=report.state,
+                    reason=report.reason,
+                    since_ms=report.since_ms,
+                    leased=report.leased,
+                    silent=report.silent,
+                    seen=report.seen,
+                    exit=report.exit,
+                )
+                for report in zones
+            ],
+        )
+
+    def release(self, request: Request) -> Response:
+        request.only()
+        told = strict.decode(_RELEASE, request.body) if request.body else bodies.Release()
+        self._registry.release_guard(told.zone)
+        return answer(self._guard())
+
+    # --- The rest ---------------------------------------------------------------------------------------------------
+
+    def openapi(self, request: Request) -> Response:
+        return Response(200, self._document(), ((b"cache-control", b"max-age=300"),))
+
+    async def backup(self, request: Request) -> Download:
+        """The store as one file. The copy is made aside first, so that a slow reader holds up nothing."""
+        request.only()
+        if self._backups is None:
+            raise Rejected("invalid_request", f"a {self._store} store has nothing to back up")
+        return Download(
+            _file(self._backups), ((b"content-disposition", b'attachment; filename="muster.backup"'),)
+        )
+
+
+async def _file(backups: Backups) -> AsyncIterator[bytes]:
+    with TemporaryDirectory(prefix="muster-backup-") as folder:
+        copy = Path(folder) / "muster.backup"
+        await backups.backup(copy)
+        with await asyncio.to_thread(copy.open, "rb") as file:
+            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+                yield piece
+
+
+_RELEASE = msgspec.json.Decoder(bodies.Release)

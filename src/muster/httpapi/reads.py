@@ -1,0 +1,194 @@
+"""Handlers that look: services, instances, watch and session streams."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+
+from muster.core.state import ServiceKey
+from muster.httpapi import bodies
+from muster.httpapi.detail import detail_of, explain
+from muster.httpapi.message import Request, Response, answer
+from muster.httpapi.service import Lookup, Service, Stream, listed
+from muster.httpapi.watch import Session, Subscription, service_keys
+from muster.httpapi.writes import OWNER_HEADER
+from muster.model import durations, limits, names
+from muster.model.errors import Rejected, Unavailable, invalid
+from muster.model.record import instance_key
+from muster.registry.registry import Registry, owner_digest
+from muster.wire import events, filters
+from muster.wire.filters import Filter
+
+
+class Reads:
+    def __init__(self, registry: Registry, service: Service, *, dots: bool) -> None:
+        self._registry = registry
+        self._service = service
+        self._dots = dots
+
+    # --- Look-ups ---------------------------------------------------------------------------------------------------
+
+    def instances(self, request: Request) -> Lookup | None:
+        """Hot. None for a blocking read."""
+        if "index" in request.query or "wait" in request.query:
+            return None
+        request.only(*filters.PARAMETERS)
+        key = self._key(request)
+        return Lookup(self._service, key, filters.parse(request.query), request.header(b"if-none-match"))
+
+    async def instances_slow(self, request: Request) -> Response:
+        request.only(*filters.PARAMETERS, "index", "wait")
+        key, filter = self._key(request), filters.parse(request.query)
+        index = request.number("index")
+        if index is not None:
+            wait = durations.seconds(
+                request.one("wait", str(limits.WAIT_DEFAULT_S)), "wait", most=limits.WAIT_MAX_S
+            )
+            self._registry.subscribers.polled(key, request.connection.peer, index, wait)
+            request.connection.polled.add(key)
+            await self._beyond(key, index, wait)
+        return listed(self._registry, key, filter, request.header(b"if-none-match"))
+
+    async def _beyond(self, key: ServiceKey, index: int, wait: float) -> None:
+        """Return when the service is beyond `index`, or after `wait` s. An index ahead of us is of another history."""
+        if index > self._registry.revision or self._registry.snapshot(key).revision > index:
+            return
+        if len(self._registry.hub) >= limits.BLOCKING_READS + limits.WATCHERS:
+            raise Unavailable("overloaded", "too many readers are waiting")
+        waiting = Waiting()
+        self._registry.hub.add(key, waiting)
+        try:
+            async with asyncio.timeout(wait):
+                await waiting.changed.wait()
+        except TimeoutError:
+            pass
+        finally:
+            self._registry.hub.remove(key, waiting)
+
+    def _key(self, request: Request) -> ServiceKey:
+        name = names.service_name(request.params["name"], dots=self._dots)
+        return ServiceKey(request.namespace, name)
+
+    def services(self, request: Request) -> Response:
+        request.only()
+        state, namespace = self._registry.machine.state, request.namespace
+        found = sorted(key for key in state.services() if key.namespace == namespace)
+        summaries = [self._summary(key) for key in found]
+        return answer(
+            bodies.Services(self._registry.revision, self._registry.epoch, self._registry.settled, summaries)
+        )
+
+    def _summary(self, key: ServiceKey) -> bodies.ServiceSummary:
+        snapshot = self._registry.snapshot(key)
+        statuses = Counter[str](entry.status for entry in snapshot.entries)
+        discoverable = sum(entry.discoverable for entry in snapshot.entries)
+        return bodies.ServiceSummary(
+            key.name, len(snapshot.entries), discoverable, snapshot.revision, dict(statuses)
+        )
+
+    def instance(self, request: Request) -> Response:
+        request.only()
+        entry = self._registry.entry(instance_key(request.namespace, request.params["id"]))
+        if entry is None:
+            raise Rejected("unknown_instance", "no such instance in this namespace")
+        return answer(detail_of(self._registry, entry))
+
+    def explain(self, request: Request) -> Response:
+        request.only("service", "id", "zone")
+        id = request.one("id")
+        if not id:
+            raise invalid("id", "is required: whose instance is to be explained")
+        entry = self._registry.entry(instance_key(request.namespace, id))
+        if entry is None:
+            raise Rejected(
+                "unknown_instance", "no such instance: it never registered, left, or its retention is over"
+            )
+        return answer(explain(self._registry, entry))
+
+    # --- Streams ----------------------------------------------------------------------------------------------------
+
+    def watch(self, request: Request) -> Stream:
+        """Hot. The stream of one or several services, and of the sessions its reader carries."""
+        self._admit()
+        request.only("service", "after", "session", "ack", *filters.PARAMETERS)
+        asked = Subscription(
+            services=self._watched(request),
+            filter=filters.parse(request.query),
+            sessions=self._sessions(request, request.query.get("session", [])),
+            acknowledges=filters.flag(request.query, "ack"),
+            after=_position(request),
+        )
+        if not asked.services and not asked.sessions:
+            raise invalid("service", "name at least one service to watch")
+        return Stream(self._service, asked, request.connection.peer)
+
+    def session(self, request: Request) -> Stream:
+        """Hot. The stream that carries one instance's session and nothing else."""
+        self._admit()
+        request.only("generation")
+        generation = request.number("generation") or 0
+        session = self._session(request, request.params["id"], generation)
+        asked = Subscription((), Filter(), (session,), False, None)
+        return Stream(self._service, asked, request.connection.peer)
+
+    def _admit(self) -> None:
+        if self._service.stopping:
+            raise Unavailable("stopping", "this registry is shutting down; ask another")
+        if len(self._service.pulse) >= limits.WATCHERS:
+            raise Unavailable("overloaded", f"there are {limits.WATCHERS} streams already")
+
+    def _watched(self, request: Request) -> tuple[ServiceKey, ...]:
+        asked = request.query.get("service", [])
+        if len(asked) > limits.WATCH_SERVICES:
+            raise invalid("service", f"a stream may watch {limits.WATCH_SERVICES} services")
+        return service_keys(request.namespace, [names.service_name(name, dots=self._dots) for name in asked])
+
+    def _sessions(self, request: Request, asked: list[str]) -> tuple[Session, ...]:
+        if len(asked) > limits.WATCH_SESSIONS:
+            raise invalid("session", f"a stream may carry {limits.WATCH_SESSIONS} sessions")
+        return tuple(self._session(request, *_id_and_generation(text)) for text in asked)
+
+    def _session(self, request: Request, id: str, generation: int) -> Session:
+        entry = self._registry.entry(instance_key(request.namespace, id))
+        if entry is None:
+            raise Rejected("unknown_instance", "no such instance: register it", field="session")
+        record = entry.record
+        if generation and generation != record.generation:
+            raise Rejected("superseded", "a newer registration holds this id", field="session")
+        if record.owner and record.owner not in _owners(request):
+            raise Rejected("not_owner", "the owner secret does not match", field="session")
+        return Session(record.key, record.generation)
+
+
+class Waiting:
+    """A blocked read."""
+
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+
+    def service_changed(self, service: ServiceKey) -> None:
+        self.changed.set()
+
+
+def _owners(request: Request) -> set[bytes]:
+    """The digests of the owner secrets sent: a stream with several sessions sends several, separated by commas."""
+    sent = request.header(OWNER_HEADER).split(",")[: limits.WATCH_SESSIONS]
+    return {owner_digest(secret.strip()) for secret in sent}
+
+
+def _id_and_generation(text: str) -> tuple[str, int]:
+    """`ID@GENERATION`, or a bare id (which may hold an '@' of its own, if no number follows it)."""
+    id, at, generation = text.rpartition("@")
+    if at and generation.isdecimal() and len(generation) < 20:
+        return id, int(generation)
+    return text, 0
+
+
+def _position(request: Request) -> events.Position | None:
+    text = request.one("after") or request.header(b"last-event-id")
+    if not text:
+        return None
+    position = events.position(text)
+    if position is None:
+        raise invalid("after", "must be EPOCH:REVISION, the id of a message of a stream")
+    return position

@@ -1,0 +1,255 @@
+"""Every route of the native API. Dispatch, `/openapi.json` and the reference page are made from this table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from muster.httpapi import bodies
+from muster.httpapi.operations import Operations
+from muster.httpapi.reads import Reads
+from muster.httpapi.router import Parameter, Route
+from muster.httpapi.writes import Writes
+from muster.model import limits
+from muster.registry.drain import DrainAnswer
+from muster.wire.registration import RegisterBody
+from muster.wire.view import InstanceList
+
+GENERATION: Final = Parameter(
+    "generation", "Only if the id is still held by the registration of this generation."
+)
+FILTERS: Final = (
+    Parameter("zone", "Only instances of this zone."),
+    Parameter("region", "Only instances of this region."),
+    Parameter("version", "Only instances of this version."),
+    Parameter("subset", "Only instances of this deployment group."),
+    Parameter("tag", "Only instances with this tag; several must all be there.", repeated=True),
+    Parameter("status", "Only instances of these statuses, instead of the discoverable ones.", repeated=True),
+    Parameter("all", "Instances of every status."),
+)
+ADDRESSED: Final = ("unknown_instance", "superseded", "not_owner")
+WRITTEN: Final = ("store_unavailable", "overloaded")
+
+
+def routes(reads: Reads, writes: Writes, operations: Operations) -> list[Route]:
+    return [*_registration(writes), *_looking(reads), *_operating(operations)]
+
+
+def _registration(writes: Writes) -> list[Route]:
+    one = "/v1/instances/{id}"
+    return [
+        Route(
+            "POST",
+            "/v1/register",
+            writes.register,
+            "Register an instance, or say again what it is.",
+            body=RegisterBody,
+            returns=bodies.Registered,
+            status=201,
+            body_limit=limits.BODY_BYTES,
+            errors=("superseded", "draining", "not_owner", "limit_reached", *WRITTEN),
+        ),
+        Route(
+            "PUT",
+            "/v1/heartbeat/{id}",
+            writes.heartbeat_slow,
+            "Renew a lease.",
+            hot=writes.heartbeat,
+            query=(GENERATION,),
+            status=204,
+            errors=(*ADDRESSED, *WRITTEN),
+            body_limit=1024,
+        ),
+        Route(
+            "POST",
+            "/v1/heartbeats",
+            writes.heartbeats_slow,
+            "Renew many leases.",
+            hot=writes.heartbeats,
+            body=bodies.Heartbeats,
+            returns=bodies.Renewed,
+            body_limit=limits.BATCH_BODY_BYTES,
+        ),
+        Route(
+            "PATCH",
+            one,
+            writes.amend,
+            "Change weight, metadata, tags, readiness, or an operator's override.",
+            query=(GENERATION,),
+            body=bodies.Amendment,
+            returns=bodies.InstanceDetail,
+            body_limit=limits.BODY_BYTES,
+            errors=(*ADDRESSED, *WRITTEN),
+        ),
+        Route(
+            "DELETE",
+            one,
+            writes.deregister,
+            "Deregister.",
+            query=(GENERATION,),
+            status=204,
+            errors=(*ADDRESSED, *WRITTEN),
+        ),
+        Route(
+            "POST",
+            f"{one}/drain",
+            writes.drain,
+            "Take the instance out and wait until its callers know.",
+            query=(GENERATION, Parameter("wait", "How long to wait for acknowledgements, such as 5s.")),
+            returns=DrainAnswer,
+            errors=(*ADDRESSED, *WRITTEN),
+            body_limit=1024,
+        ),
+        Route(
+            "POST",
+            f"{one}/suspect",
+            writes.suspect,
+            "Report a failed call: the registry will look for itself.",
+            hot=writes.suspect,
+            query=(GENERATION,),
+            body=bodies.Suspect,
+            returns=bodies.Accepted,
+            status=202,
+            body_limit=4096,
+            errors=("unknown_instance", "too_many_reports"),
+        ),
+        Route(
+            "POST",
+            f"{one}/check",
+            writes.check,
+            "Push a result of a ttl check.",
+            query=(GENERATION,),
+            body=bodies.CheckResult,
+            returns=bodies.HealthNow,
+            body_limit=limits.BODY_BYTES,
+            errors=(*ADDRESSED, "unknown_check", *WRITTEN),
+        ),
+        Route(
+            "POST",
+            "/v1/acks",
+            writes.acks,
+            "Acknowledge revisions a stream asked to be acknowledged.",
+            hot=writes.acks,
+            body=bodies.Acks,
+            status=204,
+            body_limit=limits.BODY_BYTES,
+        ),
+    ]
+
+
+def _looking(reads: Reads) -> list[Route]:
+    return [
+        Route(
+            "GET",
+            "/v1/services",
+            reads.services,
+            "Every service, with its instances by status.",
+            returns=bodies.Services,
+        ),
+        Route(
+            "GET",
+            "/v1/services/{name}/instances",
+            reads.instances_slow,
+            "The instances callers may use.",
+            hot=reads.instances,
+            returns=InstanceList,
+            errors=("unknown_service",),
+            query=(
+                *FILTERS,
+                Parameter(
+                    "index",
+                    "Answer when the service's revision is above this (the Muster-Index of the last answer).",
+                ),
+                Parameter("wait", "How long to wait for that, such as 30s."),
+            ),
+        ),
+        Route(
+            "GET",
+            "/v1/instances/{id}",
+            reads.instance,
+            "Everything known of one instance.",
+            returns=bodies.InstanceDetail,
+            errors=("unknown_instance",),
+        ),
+        Route(
+            "GET",
+            "/v1/watch",
+            reads.watch,
+            "A stream of services: snapshots, then every change.",
+            hot=reads.watch,
+            media="text/event-stream",
+            errors=("unknown_instance", "superseded", "overloaded", "stopping"),
+            query=(
+                Parameter("service", "A service to watch.", repeated=True),
+                *FILTERS,
+                Parameter("after", "Resume after this message id (or send it as Last-Event-ID)."),
+                Parameter(
+                    "session", "Carry the session of this instance: ID or ID@GENERATION.", repeated=True
+                ),
+                Parameter("ack", "This reader will acknowledge when asked."),
+            ),
+        ),
+        Route(
+            "GET",
+            "/v1/instances/{id}/session",
+            reads.session,
+            "A stream whose loss makes the registry look at once.",
+            hot=reads.session,
+            media="text/event-stream",
+            query=(GENERATION,),
+            errors=("unknown_instance", "superseded", "not_owner", "overloaded", "stopping"),
+        ),
+        Route(
+            "GET",
+            "/v1/explain",
+            reads.explain,
+            "Why callers do or do not get an instance.",
+            query=(
+                Parameter("service", "The service asked for."),
+                Parameter("id", "The instance."),
+                Parameter("zone", "The caller's zone."),
+            ),
+            returns=bodies.Explanation,
+            errors=("unknown_instance",),
+        ),
+    ]
+
+
+def _operating(operations: Operations) -> list[Route]:
+    return [
+        Route(
+            "GET", "/v1/guard", operations.guard, "What the guard holds, and why.", returns=bodies.GuardReport
+        ),
+        Route(
+            "POST",
+            "/v1/guard/release",
+            operations.release,
+            "End a hold.",
+            body=bodies.Release,
+            returns=bodies.GuardReport,
+            errors=("not_held",),
+            body_limit=4096,
+        ),
+        Route("GET", "/v1/status", operations.status, "The registry itself.", returns=bodies.Status),
+        Route(
+            "GET", "/v1/backup", operations.backup, "The store as one file.", media="application/octet-stream"
+        ),
+        Route("GET", "/metrics", operations.metrics, "Prometheus metrics.", media="text/plain"),
+        Route("GET", "/openapi.json", operations.openapi, "This API, as OpenAPI 3.1."),
+        Route(
+            "GET",
+            "/livez",
+            operations.livez,
+            "The process works.",
+            hot=operations.livez,
+            returns=bodies.Alive,
+        ),
+        Route(
+            "GET",
+            "/readyz",
+            operations.readyz,
+            "The registry serves.",
+            hot=operations.readyz,
+            returns=bodies.Alive,
+            errors=("stopping",),
+        ),
+    ]

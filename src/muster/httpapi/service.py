@@ -1,0 +1,230 @@
+"""What all connections of one server share: the registry, the rules, the answers known by heart, and the coarse clock.
+
+The clock ticks once a second: it dates answers, lets a look-up's bytes be reused within the second, and ends connections that
+are idle or that take too long over one request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from email.utils import formatdate
+from typing import TYPE_CHECKING, Any
+
+from muster.core.state import ServiceKey, View
+from muster.httpapi.access import Gate
+from muster.httpapi.message import Response, encode, refusal
+from muster.httpapi.pulse import Pulse
+from muster.httpapi.watch import Subscription, Watch
+from muster.model import limits
+from muster.model.errors import Rejected, Unavailable
+from muster.registry.registry import Registry
+from muster.wire import sse
+from muster.wire import view as wire_view
+from muster.wire.filters import Filter
+
+if TYPE_CHECKING:
+    from muster.httpapi.protocol import MusterProtocol
+    from muster.httpapi.router import Router
+
+
+class Service:
+    """One per server. `refused` counts refusals by code, for the metrics."""
+
+    router: Router
+
+    def __init__(self, registry: Registry, gate: Gate) -> None:
+        self.registry = registry
+        self.gate = gate
+        self.memo: dict[bytes, Lookup] = {}
+        self.pulse = Pulse(asyncio.get_running_loop())
+        self.refused: dict[str, int] = {}
+        self.lookups = 0
+        self.stopping = False
+        self.seconds = 1.0
+        self.date = b""
+        self._loop = asyncio.get_running_loop()
+        self._connections: set[MusterProtocol] = set()
+        self._subscribers = 0
+        self._timer: asyncio.TimerHandle | None = None
+        registry.on_reset(self._reset)
+        self._tick()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    # --- Connections ------------------------------------------------------------------------------------------------
+
+    def admit(self, connection: MusterProtocol) -> bool:
+        self._connections.add(connection)
+        return len(self._connections) <= limits.CONNECTIONS
+
+    def forget(self, connection: MusterProtocol) -> None:
+        self._connections.discard(connection)
+        if connection.polled:
+            self.registry.subscribers.disconnected(connection.polled, connection.peer)
+
+    def _tick(self) -> None:
+        self.seconds += 1.0
+        self.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        for connection in [c for c in self._connections if self._overdue(c)]:
+            connection.transport.close()
+        self._timer = self._loop.call_later(1.0, self._tick)
+
+    def _overdue(self, connection: MusterProtocol) -> bool:
+        if connection.begun:
+            return self.seconds - connection.begun > limits.REQUEST_TIMEOUT_S
+        return connection.idle and self.seconds - connection.touched > limits.IDLE_TIMEOUT_S
+
+    # --- Look-ups ---------------------------------------------------------------------------------------------------
+
+    def remember(self, head: bytes, lookup: Lookup) -> None:
+        if len(self.memo) >= limits.MEMO_REQUESTS:
+            self.memo.clear()
+        self.memo[head] = lookup
+
+    def count_refusal(self, error: Rejected | Unavailable) -> None:
+        self.refused[error.code] = self.refused.get(error.code, 0) + 1
+
+    # --- Streams ----------------------------------------------------------------------------------------------------
+
+    def new_subscriber(self) -> str:
+        """A name for a stream, told to its reader, which acknowledges under it."""
+        self._subscribers += 1
+        return f"{self.registry.new_token()}-{self._subscribers}"
+
+    def streams(self) -> list[Stream]:
+        return [stream for stream in self.pulse.streams() if isinstance(stream, Stream)]
+
+    def _reset(self, reason: str) -> None:
+        for stream in self.streams():
+            stream.watch.reset(reason)
+
+    async def go_away(self, reason: str) -> None:
+        """Tell every stream to go elsewhere, a slice at a time, and end it."""
+        self.stopping = True
+        for n, stream in enumerate(self.streams()):
+            stream.go_away(reason)
+            if n % 256 == 255:
+                await asyncio.sleep(0)
+
+    def close(self) -> None:
+        self.pulse.stop()
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class Lookup:
+    """A look-up: service, filter, and the ETag the reader holds. Its bytes are made once per change, and once a second."""
+
+    __slots__ = ("_bytes", "_filter", "_held", "_key", "_service", "_snapshot", "_stamp")
+
+    def __init__(self, service: Service, key: ServiceKey, filter: Filter, held: str) -> None:
+        self._service = service
+        self._key = key
+        self._filter = filter
+        self._held = held
+        self._snapshot: object = None
+        self._stamp = 0.0
+        self._bytes = b""
+
+    def answer(self) -> bytes:
+        """The whole answer, for a connection that stays open."""
+        service = self._service
+        service.lookups += 1
+        snapshot = service.registry.snapshot(self._key)
+        if snapshot is not self._snapshot or service.seconds != self._stamp:
+            self._snapshot, self._stamp = snapshot, service.seconds
+            service.registry.subscribers.looked(self._key)
+            self._bytes = encode(self.response(), service.date)
+        return self._bytes
+
+    def closing(self) -> bytes:
+        return encode(self.response(), self._service.date, close=True)
+
+    def response(self) -> Response:
+        return listed(self._service.registry, self._key, self._filter, self._held)
+
+
+def listed(registry: Registry, key: ServiceKey, filter: Filter, held: str) -> Response:
+    """The answer to a look-up: 200, 304 for a reader that holds it already, or 404 for a service without any instance."""
+    snapshot = registry.snapshot(key)
+    if not snapshot.exists:
+        return _unknown(registry, key)
+    settled = registry.settled
+    view = snapshot.view(filter)
+    etag = f'"{registry.epoch}.{snapshot.revision}{"" if settled else "u"}.{filter.key}"'
+    headers = (
+        (b"etag", etag.encode()),
+        (b"muster-index", b"%d" % snapshot.revision),
+        (b"muster-age", b"%d" % registry.age),
+        (b"cache-control", b"no-cache"),
+    )
+    if held and (held == "*" or etag in (tag.strip().removeprefix("W/") for tag in held.split(","))):
+        return Response(304, headers=headers)
+    return Response(200, view.once(f"list {settled}", lambda: _list(view, registry.epoch, settled)), headers)
+
+
+def _list(view: View, epoch: str, settled: bool) -> bytes:
+    snapshot = view.snapshot
+    bodies = (entry.json for entry in view.entries)
+    return wire_view.list_body(snapshot.key.name, snapshot.revision, epoch, settled, bodies)
+
+
+def _unknown(registry: Registry, key: ServiceKey) -> Response:
+    extra = {"revision": registry.revision, "epoch": registry.epoch, "settled": registry.settled}
+    detail = f"no instance of {key.name!r} is registered in namespace {key.namespace!r}"
+    return refusal(Rejected("unknown_service", detail), extra)
+
+
+class Stream:
+    """A watch on a socket: its head, its pulse, its end."""
+
+    def __init__(self, service: Service, asked: Subscription, address: str) -> None:
+        self._service = service
+        self._transport: Any = None
+        self._stuck_since = 0.0
+        self._ended = False
+        self._asked = asked
+        self.watch = Watch(service.registry, asked, service.new_subscriber(), address)
+
+    @property
+    def sessions(self) -> int:
+        return len(self._asked.sessions)
+
+    def start(self, transport: Any, date: bytes) -> None:
+        self._transport = transport
+        transport.write(
+            b"HTTP/1.1 200 OK\r\n"
+            + date
+            + b"content-type: text/event-stream\r\ncache-control: no-store\r\ntransfer-encoding: chunked\r\n"
+            + f"muster-subscriber: {self.watch.name}\r\n".encode()
+            + f"muster-epoch: {self._service.registry.epoch}\r\n\r\n".encode()
+        )
+        self._service.pulse.add(self)
+        self.watch.open(transport.write)
+
+    def beat(self) -> None:
+        if self._stuck_since and self._service.seconds - self._stuck_since > limits.STREAM_STALLED_S:
+            self._transport.abort()
+        else:
+            self.watch.pulse()
+
+    def full(self) -> None:
+        self._stuck_since = self._service.seconds
+        self.watch.full()
+
+    def writable(self) -> None:
+        self._stuck_since = 0.0
+        self.watch.writable()
+
+    def go_away(self, reason: str) -> None:
+        if not self._ended:
+            self._ended = True
+            self.watch.go_away(reason)
+            self._transport.write(sse.LAST_CHUNK)
+            self._transport.close()
+
+    def lost(self) -> None:
+        """The connection is gone: by our own word, or not."""
+        self._service.pulse.remove(self)
+        self.watch.close(lost=not self._ended)

@@ -1,0 +1,212 @@
+"""Handlers that change records, or take heartbeats, reports and results."""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+import msgspec
+
+from muster.core import commands
+from muster.core.leases import Renewal
+from muster.core.state import Entry, ServiceKey
+from muster.httpapi import bodies
+from muster.httpapi.detail import detail_of
+from muster.httpapi.message import NO_CONTENT, Request, Response, answer
+from muster.model import durations, limits, names
+from muster.model.errors import Rejected, Unavailable, invalid
+from muster.model.record import instance_key
+from muster.registry.registry import Registry, owner_digest
+from muster.wire import registration, strict
+
+OWNER_HEADER = b"muster-owner-secret"
+DEFAULT_NAMESPACE = re.compile(rb"(?:generation=(\d{1,19}))?")
+"""The queries of a heartbeat that need no parsing."""
+
+REFUSED: dict[Renewal, tuple[str, str]] = {
+    Renewal.UNKNOWN: ("unknown_instance", "no such instance: register it"),
+    Renewal.SUPERSEDED: ("superseded", "a newer registration holds this id: stop"),
+    Renewal.NOT_OWNER: ("not_owner", "the owner secret does not match"),
+}
+
+
+class Writes:
+    def __init__(self, registry: Registry, *, dots: bool) -> None:
+        self._registry = registry
+        self._dots = dots
+
+    # --- Registration -----------------------------------------------------------------------------------------------
+
+    async def register(self, request: Request) -> Response:
+        request.only()
+        told = registration.parse(request.body, request.namespace, dots=self._dots)
+        given = told.owner_secret
+        secret = secrets.token_urlsafe(24) if given is True else given or request.header(OWNER_HEADER)
+        command = commands.Register(
+            told.instance, told.incarnation, told.starting, owner_digest(secret or ""), self._registry.wall()
+        )
+        decided = await self._registry.command(command)
+        entry = decided.entry
+        if entry is None:
+            raise Unavailable("overloaded", "removed again before it could be answered")
+        body = self._registered(entry, secret if given is True else None)
+        return answer(body, 201 if decided.changed else 200)
+
+    def _registered(self, entry: Entry, secret: str | None) -> bodies.Registered:
+        record = entry.record
+        return bodies.Registered(
+            service=record.instance.service,
+            instance_id=record.instance.id,
+            namespace=record.instance.namespace,
+            generation=record.generation,
+            revision=entry.revision,
+            epoch=self._registry.epoch,
+            status=entry.status,
+            lease=record.instance.lease,
+            owner_secret=secret,
+        )
+
+    async def deregister(self, request: Request) -> Response:
+        request.only("generation")
+        key, generation, owner = self._addressed(request)
+        await self._registry.command(commands.Deregister(key, generation, owner))
+        return NO_CONTENT
+
+    async def amend(self, request: Request) -> Response:
+        request.only("generation")
+        key, generation, owner = self._addressed(request)
+        told = strict.decode(_AMENDMENT, request.body)
+        command = commands.Amend(
+            key,
+            generation,
+            owner,
+            self._registry.wall(),
+            weight=None if told.weight is None else registration.weight(told.weight),
+            tags=None if told.tags is None else registration.tags(told.tags),
+            metadata=None if told.metadata is None else registration.metadata(told.metadata),
+            ready=told.ready,
+            override=told.override,
+        )
+        decided = await self._registry.command(command)
+        if decided.entry is None:
+            raise Rejected("unknown_instance", "removed meanwhile")
+        return answer(detail_of(self._registry, decided.entry))
+
+    async def drain(self, request: Request) -> Response:
+        request.only("generation", "wait")
+        key, generation, owner = self._addressed(request)
+        wait = durations.seconds(
+            request.one("wait", str(limits.DRAIN_WAIT_S)), "wait", most=limits.DRAIN_WAIT_MAX_S
+        )
+        decided = await self._registry.command(commands.Drain(key, generation, owner, self._registry.wall()))
+        if decided.entry is None:
+            raise Rejected("unknown_instance", "removed meanwhile")
+        service = decided.entry.service
+        return answer(await self._registry.subscribers.drained(service, decided.entry.revision, wait))
+
+    # --- Heartbeats -------------------------------------------------------------------------------------------------
+
+    def heartbeat(self, request: Request) -> Response | None:
+        """Hot. None where the renewal has to wait for the writer."""
+        plain = DEFAULT_NAMESPACE.fullmatch(request.raw_query)
+        if plain:
+            key, generation = f"default/{request.params['id']}", int(plain[1] or 0)
+            owner = owner_digest(request.header(OWNER_HEADER))
+        else:
+            request.only("generation")
+            key, generation, owner = self._addressed(request)
+        renewal = self._registry.renew(key, generation, owner)
+        if renewal is Renewal.RENEWED or renewal is Renewal.STATIC:
+            return NO_CONTENT
+        if renewal is Renewal.SLOW:
+            return None
+        raise Rejected(*REFUSED[renewal])
+
+    async def heartbeat_slow(self, request: Request) -> Response:
+        done = self.heartbeat(request)
+        if done is not None:
+            return done
+        await self._registry.revive(*self._addressed(request))
+        return NO_CONTENT
+
+    def heartbeats(self, request: Request) -> Response | None:
+        """Hot. None where one of the renewals has to wait for the writer."""
+        request.only()
+        prefix = request.namespace + "/"
+        renewed, refused, slow = 0, [], False
+        for beat in self._batch(request):
+            owner = owner_digest(beat.owner_secret) if beat.owner_secret else b""
+            renewal = self._registry.renew(prefix + beat.instance_id, beat.generation, owner)
+            if renewal is Renewal.RENEWED or renewal is Renewal.STATIC:
+                renewed += 1
+            elif renewal is Renewal.SLOW:
+                slow = True
+            else:
+                refused.append(bodies.Refusal(beat.instance_id, REFUSED[renewal][0]))
+        return None if slow else answer(bodies.Renewed(renewed, refused))
+
+    async def heartbeats_slow(self, request: Request) -> Response:
+        """Renew all again, reviving the lapsed ones."""
+        request.only()
+        prefix = request.namespace + "/"
+        renewed, refused = 0, []
+        for beat in self._batch(request):
+            key, owner = prefix + beat.instance_id, owner_digest(beat.owner_secret)
+            renewal = self._registry.renew(key, beat.generation, owner)
+            try:
+                if renewal is Renewal.SLOW:
+                    await self._registry.revive(key, beat.generation, owner)
+                elif renewal in REFUSED:
+                    raise Rejected(*REFUSED[renewal])
+                renewed += 1
+            except (Rejected, Unavailable) as error:
+                refused.append(bodies.Refusal(beat.instance_id, error.code))
+        return answer(bodies.Renewed(renewed, refused))
+
+    def _batch(self, request: Request) -> list[bodies.Heartbeat]:
+        beats = strict.decode_once(_HEARTBEATS, request.body).heartbeats
+        if len(beats) > limits.HEARTBEATS_PER_BATCH:
+            raise invalid(
+                "heartbeats", f"may hold {limits.HEARTBEATS_PER_BATCH} heartbeats, not {len(beats)}"
+            )
+        return beats
+
+    # --- Reports and results ----------------------------------------------------------------------------------------
+
+    def suspect(self, request: Request) -> Response:
+        """Hot. A caller could not reach the instance."""
+        request.only("generation")
+        told = strict.decode(_SUSPECT, request.body) if request.body else bodies.Suspect()
+        key, generation, _ = self._addressed(request)
+        self._registry.report(key, generation or told.generation, request.connection.source)
+        return answer(bodies.Accepted(), 202)
+
+    async def check(self, request: Request) -> Response:
+        request.only("generation")
+        told = strict.decode(_CHECK, request.body)
+        key, generation, owner = self._addressed(request)
+        said = names.printable(told.output, limits.CHECK_OUTPUT_CHARS)
+        health = await self._registry.push(
+            key, generation or told.generation, owner, told.check, told.result, said
+        )
+        return answer(bodies.HealthNow(health))
+
+    def acks(self, request: Request) -> Response:
+        """Hot. A subscriber has applied these revisions."""
+        request.only()
+        told = strict.decode(_ACKS, request.body)
+        namespace = request.namespace
+        for name, revision in told.services.items():
+            self._registry.subscribers.acknowledged(told.subscriber, ServiceKey(namespace, name), revision)
+        return NO_CONTENT
+
+    def _addressed(self, request: Request) -> tuple[str, int, bytes]:
+        key = instance_key(request.namespace, request.params["id"])
+        return key, request.number("generation") or 0, owner_digest(request.header(OWNER_HEADER))
+
+
+_AMENDMENT = msgspec.json.Decoder(bodies.Amendment)
+_HEARTBEATS = msgspec.json.Decoder(bodies.Heartbeats)
+_SUSPECT = msgspec.json.Decoder(bodies.Suspect)
+_CHECK = msgspec.json.Decoder(bodies.CheckResult)
+_ACKS = msgspec.json.Decoder(bodies.Acks)
