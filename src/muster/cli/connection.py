@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +19,7 @@ from muster.client.address import Registry, parse_all, towards
 from muster.client.errors import Refused, Unreachable
 from muster.client.http import Access, Answer, Request, Requests
 
-from .exits import Exit
-from .failures import Failure, of_refusal, unreachable, unusable_file
+from .failures import foreign, of_refusal, unreachable, unusable_file
 
 DEFAULT_URL: Final = "http://127.0.0.1:8500"
 LOOPBACK: Final = "127.0.0.1"
@@ -53,13 +53,18 @@ class Target(Struct, frozen=True):
         except ValueError as error:
             raise click.UsageError(f"--url: {error}") from None
 
+    @property
+    def token(self) -> str | Path | None:
+        """The file; or the token itself, for environments that can only hold values."""
+        return self.token_file or os.environ.get("MUSTER_TOKEN")
+
     def access(self) -> Access:
         """What requests of the client library need. Raises `Failure` for a file that cannot be used."""
-        file = self.token_file
+        token = self.token
         return Access(
             registries=self.registries,
             namespace=self.namespace,
-            token=str if file is None else lambda: secret_of(file),
+            token=(lambda: secret_of(token)) if isinstance(token, Path) else (lambda: token or ""),
             tls=_verification(self.registries, self.ca_file),
         )
 
@@ -125,24 +130,17 @@ def read(answer: Answer, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(answer.body, type=kind)
     except msgspec.DecodeError as error:
-        raise Failure(
-            f"what answers at {answer.registry} does not speak as a registry does: {error}",
-            "is --url (MUSTER_URL) the address of a Muster registry?",
-            code=Exit.UNREACHABLE,
-        ) from None
+        raise foreign(f"{answer.registry}: {error}") from None
 
 
 def _verification(registries: tuple[Registry, ...], ca_file: Path | None) -> ssl.SSLContext | None:
-    """TLS that trusts the file's certificates beside the system's; none where it is not spoken."""
+    """None where TLS is not spoken."""
     if not any(registry.tls for registry in registries):
         return None
-    context = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            context.load_verify_locations(ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise unusable_file(ca_file, f"not usable as certificates: {error}") from None
-    return context
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise unusable_file(ca_file, f"not usable as certificates: {error}") from None
 
 
 def _as_target(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
@@ -180,6 +178,9 @@ _OPTIONS: Final = (
         "--token-file", variable="MUSTER_TOKEN_FILE", type=_FILE, help="File with the token for writing."
     ),
     _option(
-        "--ca-file", variable="MUSTER_CA_FILE", type=_FILE, help="Certificates to trust beside the system's."
+        "--ca-file",
+        variable="MUSTER_CA_FILE",
+        type=_FILE,
+        help="Certificates to trust instead of the system's.",
     ),
 )

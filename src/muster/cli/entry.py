@@ -50,6 +50,10 @@ def invoke(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _close_stdout()
         return Exit.BROKEN_PIPE
+    except SystemExit as ended:  # how click ends when the pipe breaks inside a command
+        if isinstance(ended.__context__, BrokenPipeError):
+            return Exit.BROKEN_PIPE
+        raise
     return code if isinstance(code, int) else Exit.OK
 
 

@@ -45,11 +45,25 @@ ADVICE: Final[dict[str, str]] = {
 }
 """problem code -> what to do next, where the problem's own text does not say it."""
 
+FOREIGN: Final = "unknown"
+"""What the library calls a refusal that is no problem of Muster's: a proxy's error page, say."""
+
 
 def of_refusal(code: str, detail: str, field: str | None = None, status: int = 0) -> Failure:
     """A problem of the registry (RFC 9457) as the failure of a command."""
+    if code == FOREIGN:
+        return foreign(detail)
     where = f"{shown(field)}: " if field else ""
     return Failure(f"{where}{shown(detail)}", ADVICE.get(code, ""), code=of_problem(code, status))
+
+
+def foreign(detail: str) -> Failure:
+    """Something answered that is no registry."""
+    return Failure(
+        f"what answers there does not speak as a registry does: {shown(detail)}",
+        "is --url (MUSTER_URL) the address of a Muster registry?",
+        code=Exit.UNREACHABLE,
+    )
 
 
 def unreachable(tried: Mapping[str, str]) -> Failure:

@@ -145,7 +145,12 @@ def test_a_command_that_cannot_be_executed() -> None:
 
 def test_the_program_has_the_signals_it_would_have_without_us() -> None:
     """Blocked and ignored signals survive an exec: none of ours, and none of Python's, may."""
-    show = ("grep", "-E", "Sig(Blk|Ign|Cgt)", "/proc/self/status")
+    show = ("grep", "-E", "Sig(Blk|Ign)", "/proc/self/status")
     with started(*alone(*show)) as wrapped, started(*show) as bare:
         assert (wrapped.end(), bare.end()) == (0, 0)
-        assert sorted(line for line in wrapped.lines if "Sig" in line) == sorted(bare.lines)
+        assert masks(wrapped) == masks(bare)
+
+
+def masks(shown: Wrapped) -> list[int]:
+    """Of the signals 1 to 31; posix_spawn of glibc ignores 32 and 33, which are its own."""
+    return [int(line.split()[1], 16) & 0x7FFF_FFFF for line in shown.lines if line.startswith("Sig")]

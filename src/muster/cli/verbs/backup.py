@@ -21,7 +21,7 @@ from muster.storage.sqlite.restore import check_backup
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it is there.")
 @registry_options
 def command(target: Target, file: Path, overwrite: bool) -> None:
-    """Save a live registry's records to FILE.
+    """Save a live registry's records to a file.
 
     The registry goes on working meanwhile. FILE appears when it is complete and checked, or not at all; `muster restore`
     makes a database from it.

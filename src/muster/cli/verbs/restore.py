@@ -26,9 +26,9 @@ from muster.cli.settings import configuration
     help="TOML file of settings.",
 )
 def command(file: Path, data: str | None, config: Path | None) -> None:
-    """Make a registry's database from the backup FILE, with the registry stopped.
+    """Make a registry's database from a backup.
 
-    The database that is there is kept beside the new one. The new one has an epoch of its own, so that every reader starts
+    The registry must be stopped. The database that is there is kept beside the new one. The new one has an epoch of its own, so that every reader starts
     afresh, and callers keep what the backup does not know until the registry has been up for a while.
     """
     from muster.storage.sqlite import StoreRefused, restore

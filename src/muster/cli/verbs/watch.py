@@ -28,9 +28,9 @@ COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "magenta", ".": "bright
 @registry_options
 @output_option
 def command(target: Target, services: tuple[str, ...], output: Format) -> None:
-    """Follow every change of services, live, until ^C.
+    """Follow every change of services, live.
 
-    Without SERVICES, all those there are now. Goes on by itself when the registry goes away and comes back. With
+    Ends with ^C. Without SERVICES, all those there are now. Goes on by itself when the registry goes away and comes back. With
     `--output json` every event is one line, as the registry sent it, with its time and name.
     """
     wanted = services or _all(target)
