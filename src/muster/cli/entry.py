@@ -36,6 +36,7 @@ def root(ctx: click.Context) -> None:
 
 def invoke(args: Sequence[str] | None = None) -> int:
     """Never raises but for a bug; `SystemExit` of click's completion passes."""
+    stdout = sys.stdout
     try:
         code = root.main(args=args, prog_name="muster", standalone_mode=False)
         sys.stdout.flush()
@@ -50,8 +51,10 @@ def invoke(args: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _close_stdout()
         return Exit.BROKEN_PIPE
-    except SystemExit as ended:  # how click ends when the pipe breaks inside a command
-        if isinstance(ended.__context__, BrokenPipeError):
+    except SystemExit:
+        if isinstance(
+            sys.stdout, PacifyFlushWrapper
+        ):  # click puts it there when the pipe breaks inside a command
             return Exit.BROKEN_PIPE
         raise
     return code if isinstance(code, int) else Exit.OK

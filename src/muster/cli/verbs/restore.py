@@ -28,8 +28,8 @@ from muster.cli.settings import configuration
 def command(file: Path, data: str | None, config: Path | None) -> None:
     """Make a registry's database from a backup.
 
-    The registry must be stopped. The database that is there is kept beside the new one. The new one has an epoch of its own, so that every reader starts
-    afresh, and callers keep what the backup does not know until the registry has been up for a while.
+    The registry must be stopped. The database that is there is kept beside the new one, which has an epoch of its own: every
+    reader starts afresh, and callers keep what the backup does not know until the registry has been up for a while.
     """
     from muster.storage.sqlite import StoreRefused, restore
 
