@@ -315,13 +315,13 @@ class Machine:
         suspected.attempts += 1
         if lease is not None:
             lease.zone.unanswered.add(ask.key)
-        if suspected.attempts < limits.SUSPICION_PROBES:
-            self.suspicions.ask_again(suspected, now)
-            return
         heard = lease is not None and lease.renewed > suspected.since
         if suspected.cause == "overdue" or heard:
-            # An overdue lease ends by its own time; three lost probes alone do not shorten it.
+            # An overdue lease ends by its own time; lost probes alone do not shorten it.
             self._close(ask, suspected)
+            return
+        if suspected.attempts < limits.SUSPICION_PROBES:
+            self.suspicions.ask_again(suspected, now)
             return
         self.guard.look(now, wall)
         if self.guard.holds(ask.instance.zone, ask.key):
@@ -369,7 +369,7 @@ class Machine:
 
     def _lapse(self, lease: Lease, now: float, wall: int) -> None:
         if self.guard.holds(lease.zone.name, lease.key):
-            self.leases.postpone(lease, now + LOOK_S)
+            self.leases.postpone(lease, now + limits.OVERDUE_PROBE_S)
             self.suspicions.raise_(lease.key, lease.generation, "overdue", now)
             return
         lease.phase = "lapsing"

@@ -92,6 +92,9 @@ class Suspicions:
         self._probes = Bucket(
             limits.SUSPICION_PROBES_PER_S, limits.SUSPICION_PROBES_BURST, limits.SUSPICION_PROBES_BURST, 0.0
         )
+        self._sights = Bucket(
+            limits.SIGHT_PROBES_PER_S, limits.SIGHT_PROBES_PER_S, limits.SIGHT_PROBES_PER_S, 0.0
+        )
         self._sources = Budget(
             limits.REPORTS_PER_SOURCE_PER_S, limits.REPORTS_PER_SOURCE_BURST, limits.REPORT_SOURCES
         )
@@ -116,6 +119,8 @@ class Suspicions:
     def raise_(self, key: str, generation: int, cause: Cause, now: float) -> None:
         """Open a suspicion, if the instance was ever reached: what we cannot reach we cannot judge."""
         if key in self._open or key not in self.reached or len(self._open) >= limits.SUSPICIONS:
+            return
+        if cause == "overdue" and not self._sights.take(now):
             return
         suspicion = self._open[key] = Suspicion(key, generation, now, cause)
         self._waiting.append(suspicion)

@@ -63,6 +63,8 @@ OVERDUE_INTERVALS = 1.5
 """A lease is overdue after this many of its own heartbeat intervals."""
 OVERDUE_PROBE_S = 5.0
 """An overdue instance is probed this often: an answer counts as sight, a refusal as proof."""
+SIGHT_PROBES_PER_S = 500.0
+"""Probes of overdue instances in all: enough to see a zone again soon, little enough for one that holds 100,000."""
 SETTLE_MAX_S = 90.0
 """A registry is settled after the longest lease it has seen since its epoch began, at most this."""
 EXPIRED_RETENTION_S = 24 * 3_600.0
