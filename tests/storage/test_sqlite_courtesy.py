@@ -11,10 +11,10 @@ from tests.storage.batches import commit, put, values
 from muster.storage.sqlite import FILE_NAME, SqliteStore
 from muster.storage.sqlite.courtesy import Courtesy
 
-TURN_S = 0.001
-COMMITS = 20
+TURN_S = 0.000_5
+COMMITS = 50
 TURNS_AT_MOST = 5_000
-"""A few turns per commit are usual; without courtesy no number is enough."""
+"""Some seven turns per commit are usual; without courtesy, thousands."""
 
 
 async def saturate(turns: int) -> None:

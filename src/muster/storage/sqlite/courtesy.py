@@ -5,8 +5,8 @@ each time the lock is released. A loop with work at hand never rests, yet at eac
 it releases the lock for a microsecond: too short for the other thread to wake up and take it. Measured: while a loop is saturated
 with turns of up to 5 ms, the writer's thread commits nothing at all.
 
-So while there is work with the writer, the loop looks every millisecond whether it has been running all the time, and if so,
-sleeps until the writer has had its turn. A loop that rests now and then is left alone.
+So while there is work with the writer, the loop looks every millisecond whether it has been running much of the time, and if so,
+sleeps until the writer has had its turn. A loop that mostly rests is left alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from types import TracebackType
 
 from muster.model import limits
 
-SATURATED = 0.8
-"""Share of the time since the last look that the loop's thread was running."""
+BUSY = 0.25
+"""Share of the time since the last look that the loop's thread was running. A saturated one may get no more than half of its core."""
 
 
 class Courtesy:
@@ -53,13 +53,13 @@ class Courtesy:
     def _look(self) -> None:
         self._looking = self._waiting > 0
         if self._looking:
-            if self._ran_all_the_time():
+            if self._ran_much():
                 self._give_way()
             self._look_later()
 
-    def _ran_all_the_time(self) -> bool:
+    def _ran_much(self) -> bool:
         (wall, ran), (wall_then, ran_then) = clocks(), self._looked
-        return ran - ran_then > SATURATED * (wall - wall_then)
+        return ran - ran_then > BUSY * (wall - wall_then)
 
     def _give_way(self) -> None:
         until = time.monotonic() + limits.STORE_COURTESY_MAX_S
