@@ -52,9 +52,7 @@ def invoke(args: Sequence[str] | None = None) -> int:
         _close_stdout()
         return Exit.BROKEN_PIPE
     except SystemExit:
-        if isinstance(
-            sys.stdout, PacifyFlushWrapper
-        ):  # click puts it there when the pipe breaks inside a command
+        if sys.stdout is not stdout:  # click puts another there when the pipe breaks inside a command
             return Exit.BROKEN_PIPE
         raise
     return code if isinstance(code, int) else Exit.OK

@@ -18,6 +18,6 @@ def command(config: Path | None, **flags: object) -> int:
     `muster config` shows what is in force and where it comes from. SIGTERM or ^C stops it in good order.
     """
     resolved = configuration(config, flags)
-    from muster.server import app
+    from muster.server.app import serve
 
-    return app.serve(resolved.settings)
+    return serve(resolved.settings)
