@@ -161,6 +161,7 @@ def _option(*names: str, variable: str, **rest: Any) -> Callable[[Command], Comm
 _OPTIONS: Final = (
     _option(
         "--url",
+        metavar="URL,...",
         variable="MUSTER_URL",
         default=DEFAULT_URL,
         show_default=True,
@@ -169,6 +170,7 @@ _OPTIONS: Final = (
     _option(
         "-n",
         "--namespace",
+        metavar="NAME",
         variable="MUSTER_NAMESPACE",
         default="default",
         show_default=True,

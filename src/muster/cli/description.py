@@ -35,20 +35,33 @@ def _option(
 OPTIONS: Final = (
     _option(
         "--service",
+        metavar="NAME",
         required=True,
         variable=["MUSTER_SERVICE", "OTEL_SERVICE_NAME"],
         help="The name callers ask for.",
     ),
     _option(
-        "--port", type=click.IntRange(1, 65_535), required=True, variable="PORT", help="The port it serves."
+        "--port",
+        metavar="PORT",
+        type=click.IntRange(1, 65_535),
+        required=True,
+        variable="PORT",
+        help="The port it serves.",
     ),
-    _option("--id", "instance_id", variable="MUSTER_INSTANCE_ID", help="[default: SERVICE-HOST-PORT]"),
+    _option(
+        "--id",
+        "instance_id",
+        metavar="ID",
+        variable="MUSTER_INSTANCE_ID",
+        help="[default: SERVICE-HOST-PORT]",
+    ),
     _option(
         "--host",
+        metavar="HOST",
         variable=["MUSTER_HOST", "POD_IP"],
         help="The address callers reach it at.  [default: this machine's, as the registry sees it]",
     ),
-    _option("--protocol", default="http", show_default=True, help="What the port speaks."),
+    _option("--protocol", metavar="NAME", default="http", show_default=True, help="What the port speaks."),
     _option(
         "--endpoint",
         "endpoints",
@@ -56,12 +69,18 @@ OPTIONS: Final = (
         metavar="NAME=PORT[/PROTOCOL]",
         help="One more port. Repeatable.",
     ),
-    _option("--zone", variable="MUSTER_ZONE", help="Where it runs; callers prefer their own zone."),
-    _option("--region", variable="MUSTER_REGION", help="What the zone is part of."),
-    _option("--version", variable="MUSTER_VERSION", help="Of the program."),
-    _option("--group", variable="MUSTER_GROUP", help="Deployment group, such as blue or canary."),
-    _option("--weight", type=click.IntRange(0, 65_535), help="Its share of requests.  [default: 100]"),
-    _option("--tag", "tags", multiple=True, help="A tag. Repeatable."),
+    _option(
+        "--zone", metavar="ZONE", variable="MUSTER_ZONE", help="Where it runs; callers prefer their own zone."
+    ),
+    _option("--region", metavar="REGION", variable="MUSTER_REGION", help="What the zone is part of."),
+    _option("--version", metavar="VERSION", variable="MUSTER_VERSION", help="Of the program."),
+    _option(
+        "--group", metavar="GROUP", variable="MUSTER_GROUP", help="Deployment group, such as blue or canary."
+    ),
+    _option(
+        "--weight", metavar="N", type=click.IntRange(0, 65_535), help="Its share of requests.  [default: 100]"
+    ),
+    _option("--tag", "tags", metavar="TAG", multiple=True, help="A tag. Repeatable."),
     _option("--meta", "metadata", multiple=True, metavar="KEY=VALUE", help="A pair of metadata. Repeatable."),
     _option("--check", "checks", multiple=True, metavar="CHECK", help=CHECK_HELP),
     _option("--check-interval", metavar="TIME", help="How often its checks run.  [default: 10s]"),

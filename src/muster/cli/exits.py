@@ -13,7 +13,7 @@ from muster.model.errors import CODES
 
 class Exit(IntEnum):
     OK = 0
-    BUG = 1
+    FAILED = 1
     USAGE = 2
     UNREACHABLE = 3
     REFUSED = 4
@@ -31,7 +31,7 @@ class Exit(IntEnum):
 
 MEANING: Final[dict[Exit, str]] = {
     Exit.OK: "done",
-    Exit.BUG: "a bug in Muster, with its trace; please report it",
+    Exit.FAILED: "serve: it could not start, or not stop in time, as its log says; elsewhere a bug in Muster, with its trace",
     Exit.USAGE: "the command line or the configuration is wrong; nothing was done",
     Exit.UNREACHABLE: "no registry answered; the state of what was asked is not known",
     Exit.REFUSED: "the registry refused the request; asking again the same way is refused again",
@@ -52,7 +52,7 @@ _OF_STATUS: Final[dict[int, Exit]] = {
     401: Exit.DENIED,
     403: Exit.DENIED,
     404: Exit.UNKNOWN,
-    500: Exit.BUG,
+    500: Exit.FAILED,
     503: Exit.UNAVAILABLE,
 }
 

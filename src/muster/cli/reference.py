@@ -54,14 +54,21 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     yield f"## {context.command_path}\n"
     yield f"```text\n{usage}\n```\n"
-    yield inspect.cleandoc(command.help or "").replace("\b\n", "") + "\n"
+    yield from map(_paragraph, inspect.cleandoc(command.help or "").split("\n\n"))
     yield from _options(command, context)
 
 
+def _paragraph(text: str) -> str:
+    """click's mark for lines that stay as they are makes them a block."""
+    kept = text.removeprefix("\b\n")
+    return f"{text}\n" if kept == text else f"```text\n{kept}\n```\n"
+
+
 def _options(command: click.Command, context: click.Context) -> Iterator[str]:
-    records = [record for param in command.get_params(context) if (record := param.get_help_record(context))]
+    options = [param for param in command.params if isinstance(param, click.Option)]
     yield "| option | |\n|---|---|"
-    for names, about in records:
+    for option in options:
+        names, about = option.get_help_record(context) or ("", "")
         yield f"| `{_cell(names)}` | {_cell(about)} |"
     yield ""
 
