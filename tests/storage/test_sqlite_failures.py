@@ -1,15 +1,15 @@
 """What a failing disk means for a commit: certainly not there, or unknown until the file has been read again."""
 
 import asyncio
-import sqlite3
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.parts import require
 from tests.storage.batches import commit, put, puts, take, values
+from tests.storage.faulty_disk import FaultyDisk, disk_error
 
 from muster.registry.store import Changes, Committed, Outcome, StoreUnavailable, Unknown
 from muster.storage.sqlite import FILE_NAME, BackupFailed, SqliteStore, StoreRefused
@@ -114,44 +114,6 @@ def names(directory: Path) -> list[str]:
 
 # --- a disk that fails in the middle of a statement ---
 
-Fault = Callable[[sqlite3.Connection, str], None]
-
-
-def disk_error(name: str) -> sqlite3.OperationalError:
-    error = sqlite3.OperationalError("the test's disk fails")
-    error.sqlite_errorname, error.sqlite_errorcode = name, getattr(sqlite3, name)
-    return error
-
-
-class FaultyDisk:
-    """Makes connections that fail once, at the statement that starts with `at`; `really` does it before failing."""
-
-    def __init__(self) -> None:
-        disk = self
-        self.at = ""
-        self.error: Exception | None = None
-        self.really = False
-
-        class Connection(sqlite3.Connection):
-            def execute(self, sql: str, *parameters: Any) -> sqlite3.Cursor:
-                error = disk.due(sql)
-                if error is None or disk.really:
-                    cursor = super().execute(sql, *parameters)
-                if error is not None:
-                    raise error
-                return cursor
-
-        self.kind = Connection
-
-    def fail_once(self, at: str, error: Exception, *, really: bool = False) -> None:
-        self.at, self.error, self.really = at, error, really
-
-    def due(self, sql: str) -> Exception | None:
-        if self.error is None or not sql.startswith(self.at):
-            return None
-        error, self.error = self.error, None
-        return error
-
 
 @pytest.fixture
 def disk() -> FaultyDisk:
@@ -182,11 +144,12 @@ async def test_a_failure_before_the_commit_is_certain(
     assert await store.commit(batch) == Committed(2)
 
 
-async def test_a_commit_that_finds_no_room_is_certainly_not_there(
-    store: SqliteStore, disk: FaultyDisk
+@pytest.mark.parametrize("name", ["SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_READONLY"])
+async def test_a_commit_that_cannot_be_written_is_certainly_not_there(
+    store: SqliteStore, disk: FaultyDisk, name: str
 ) -> None:
-    disk.fail_once("COMMIT", disk_error("SQLITE_FULL"))
-    with pytest.raises(StoreUnavailable, match="the disk is full"):
+    disk.fail_once("COMMIT", disk_error(name))
+    with pytest.raises(StoreUnavailable, match=name):
         await store.commit(put("new"))
     assert set(await values(store)) == {"before"}
 

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.storage.batches import take
+from tests.storage.faulty_disk import FaultyDisk, disk_error
 
 from muster.registry.store import (
     Batch,
@@ -19,10 +20,13 @@ from muster.registry.store import (
     Committed,
     Conflict,
     Guard,
+    Outcome,
     Put,
     Removed,
     Store,
     Stored,
+    StoreUnavailable,
+    Unknown,
     Write,
 )
 from muster.storage.memory import MemoryStore
@@ -131,16 +135,37 @@ class Machine(RuleBasedStateMachine):
 
 
 class SqliteMachine(Machine):
-    """The same with a disk under it, and a process that stops or dies."""
+    """The same with a disk under it, which fails now and then, and a process that stops or dies."""
 
     def __init__(self) -> None:
         super().__init__()
         self.directory = tempfile.TemporaryDirectory()
         self.path = Path(self.directory.name, "life") / FILE_NAME
         self.lives = count()
+        self.disk = FaultyDisk()
 
     async def open(self) -> Store:
-        return await SqliteStore.open(self.path)
+        return await SqliteStore.open(self.path, connection=self.disk.kind)
+
+    @rule(at=st.sampled_from(["BEGIN", "SELECT json", "INSERT", "UPDATE head", "COMMIT"]), key=KEYS)
+    def the_disk_fails(self, at: str, key: str) -> None:
+        self.disk.fail_once(at, disk_error("SQLITE_IOERR_WRITE"))
+        batch = Batch("fails", (Write(key, b"", self.revision(key)),))
+        assert isinstance(self.run(self.outcome(batch)), StoreUnavailable)
+
+    @rule(really=st.booleans(), key=KEYS)
+    def a_sync_fails(self, really: bool, key: str) -> None:
+        self.disk.fail_once("COMMIT", disk_error("SQLITE_IOERR_FSYNC"), really=really)
+        batch = Batch("in doubt", (Write(key, b"", self.revision(key)),))
+        assert isinstance(self.run(self.outcome(batch)), Unknown)
+        if really:
+            self.apply(batch)
+
+    async def outcome(self, batch: Batch) -> Outcome | StoreUnavailable:
+        try:
+            return await self.store.commit(batch)
+        except StoreUnavailable as error:
+            return error
 
     @rule()
     def restart(self) -> None:

@@ -17,7 +17,7 @@ import msgspec
 from muster.model import limits
 from muster.registry.store import Batch, Changes, Loaded, Stored, StoreUnavailable
 from muster.storage.plan import Plan, keys_of, plan
-from muster.storage.sqlite.failures import BackupFailed, StoreRefused, advice, primary_code
+from muster.storage.sqlite.failures import BackupFailed, StoreRefused, advice, is_certain
 from muster.storage.sqlite.file import connect, make_directory, prepare
 from muster.storage.sqlite.lock import FileLock
 from muster.storage.sqlite.schema import MIGRATIONS, Head, Migration, checksum, migrate, read_head
@@ -134,9 +134,9 @@ class Database:
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             unavailable = self._failed(error)
-            if primary_code(error) == sqlite3.SQLITE_FULL:  # the last page of the commit found no room
-                raise unavailable from error
             self._doubt = planned
+            if is_certain(error):
+                raise unavailable from error
             raise InDoubt(str(unavailable)) from error
         finally:
             self.syncing = False

@@ -34,6 +34,9 @@ ERRNO_ADVICE: dict[int, str] = {
 DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR}
 """What SQLite says of a file with the wrong content; SQLITE_ERROR is for tables that are not there."""
 
+UNWRITTEN = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_READONLY}
+"""A commit that fails so is not there: the mark that makes it one is the last thing written. A sync that fails leaves it open."""
+
 
 class StoreRefused(Exception):
     """The file is not one to work with; it was left exactly as it was. The message names it and says what to do."""
@@ -55,6 +58,11 @@ class BackupFailed(Exception):
 def primary_code(error: sqlite3.Error) -> int:
     """SQLITE_ERROR where the error does not come from the library."""
     return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & PRIMARY
+
+
+def is_certain(error: sqlite3.Error) -> bool:
+    """Whether a commit that failed so is certainly not on the disk."""
+    return not UNWRITTEN.isdisjoint({primary_code(error), getattr(error, "sqlite_errorcode", None)})
 
 
 def advice(error: sqlite3.Error | OSError) -> str:

@@ -58,7 +58,10 @@ def check_backup(backup: Path) -> Head:
         raise StoreRefused(
             backup, "is not a finished backup", "it has a write-ahead log; take it with muster backup"
         )
-    return check(backup)
+    try:
+        return check(backup)
+    except StoreRefused as refused:
+        raise StoreRefused(backup, refused.reason, "use another backup") from refused
 
 
 def last_revision(path: Path, saved: Head) -> int:

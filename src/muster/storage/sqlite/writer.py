@@ -34,14 +34,17 @@ class Writer:
         threading.Thread(target=self._run, name="muster-store", daemon=True).start()
 
     def _run(self) -> None:
-        while jobs := self._inbox.take():
-            self._working = True
-            if late := self._database.heal():
-                self._deliver(late, ())
-            self._serve(jobs)
-            self._working = False
-        self._database.close()
-        self._ended()
+        try:
+            while jobs := self._inbox.take():
+                self._working = True
+                if late := self._database.heal():
+                    self._deliver(late, ())
+                self._serve(jobs)
+                self._working = False
+        finally:
+            self._inbox.close()
+            self._database.close()
+            self._ended()
 
     @property
     def computing(self) -> bool:
