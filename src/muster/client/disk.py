@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -30,6 +31,8 @@ from .state import Snapshot
 
 FORMAT = "muster-mirror"
 VERSION = 1
+_BEGINNING = b'{"format":"%s","version":' % FORMAT.encode()
+_OURS = re.compile(re.escape(_BEGINNING) + rb"(\d{1,9})\b")
 _SUFFIX = ".mirror"
 _TEMPORARY = ".tmp"
 _HEAD_BYTES = 4_096
@@ -140,18 +143,18 @@ def _head_of(snapshot: Snapshot, body: bytes) -> Head:
 
 
 def _read_head(line: bytes) -> Head:
-    """Our files begin with our name, whatever else happened to them; all others are somebody's."""
-    if not line:
-        raise Unreadable("damaged: it is empty")
-    if not line.startswith(b'{"format":"%s"' % FORMAT.encode()):
+    """Our files begin with our name and version, whatever else happened to them; all others are somebody's."""
+    ours = _OURS.match(line)
+    if ours is None:
+        if _BEGINNING.startswith(line):
+            raise Unreadable("damaged: it ends at once")
         raise Foreign("not a mirror of ours")
+    if int(ours[1]) != VERSION:
+        raise Foreign(f"of version {int(ours[1])}; this is version {VERSION}")
     try:
-        head = _head.decode(line)
+        return _head.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(f"damaged: {error}") from None
-    if head.version != VERSION:
-        raise Foreign(f"of version {head.version}; this is version {VERSION}")
-    return head
 
 
 def _snapshot(head: Head, body: bytes, zone: str) -> Snapshot:
