@@ -103,7 +103,7 @@ class Following:
         while not self._stopping.wait(attempt.after):
             attempt = self._attempt(self._access.registries[attempt.index])
         self._acks.close()
-        self._saver.save_all()
+        self._saver.save_all(self._trusted)
 
     def _interrupt(self) -> None:
         if stream := self._stream:
@@ -262,8 +262,11 @@ class Following:
             log.info("an acknowledgement was lost: %s", error)
 
     def _keep(self, snapshots: list[Snapshot]) -> None:
-        """Only what a settled registry said is known to be good: an emptied one must not empty the disk."""
         for snapshot in snapshots:
             self._saver.changed(snapshot)
-        if self._mirrors.settled:
-            self._saver.save_due()
+        self._saver.save_due(self._trusted)
+
+    def _trusted(self, snapshot: Snapshot) -> bool:
+        """Known to be good. Before a registry is settled, only what has instances and leaves none in doubt: an emptied
+        one must not empty the disk."""
+        return self._mirrors.settled or bool(snapshot.endpoints and not snapshot.unconfirmed)

@@ -49,16 +49,19 @@ class Saver:
         if self._disk is not None and snapshot.service not in self._refused:
             self._waiting[snapshot.service] = snapshot
 
-    def save_due(self) -> None:
+    def save_due(self, trusted: Callable[[Snapshot], bool]) -> None:
+        """Those whose time has come; what is not `trusted` waits on."""
         now = self._clock()
         due = [name for name in self._waiting if now >= self._saved.get(name, now) + self._interval_of(name)]
         for name in due:
-            self._save(self._waiting.pop(name))
-            self._saved[name] = now
+            if trusted(self._waiting[name]):
+                self._save(self._waiting.pop(name))
+                self._saved[name] = now
 
-    def save_all(self) -> None:
-        while self._waiting:
-            self._save(self._waiting.popitem()[1])
+    def save_all(self, trusted: Callable[[Snapshot], bool]) -> None:
+        for snapshot in filter(trusted, self._waiting.values()):
+            self._save(snapshot)
+        self._waiting.clear()
 
     def sweep(self) -> None:
         if self._disk is not None:
