@@ -220,13 +220,13 @@ class Conversation(http.server.BaseHTTPRequestHandler):
         registry = self.registry
         watcher = registry.watcher(uuid.uuid4().hex[:12], services, session, acks=seen.first("ack") == "1")
         self.close_connection = True
-        self.send_response(200)
-        self.send_header("Content-Type", "text/event-stream")
-        self.send_header("Transfer-Encoding", "chunked")
-        self.send_header("Muster-Subscriber", watcher.id)
-        self.send_header("Muster-Epoch", registry.holdings.epoch)
-        self.end_headers()
         try:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.send_header("Muster-Subscriber", watcher.id)
+            self.send_header("Muster-Epoch", registry.holdings.epoch)
+            self.end_headers()
             self._talk(watcher, seen.first("after") or seen.headers.get("Last-Event-ID", ""))
         finally:
             with registry.news:
