@@ -50,13 +50,15 @@ class Watcher:
 
 
 class FakeRegistry:
-    """`alive_every`: seconds between two `alive`. `page`: instances in one `snapshot` event. Methods may be called from any
-    thread; they take effect on all open streams at once."""
+    """`alive_every`: seconds between two `alive`. `page`: instances in one `snapshot` event. `holdings`: those of another one,
+    which makes the two replicas. Methods may be called from any thread; they take effect on all open streams at once."""
 
-    def __init__(self, *, alive_every: float = 0.1, page: int = _PAGE) -> None:
+    def __init__(
+        self, *, alive_every: float = 0.1, page: int = _PAGE, holdings: Holdings | None = None
+    ) -> None:
         self.alive_every = alive_every
         self.page = page
-        self.holdings = Holdings(_epoch())
+        self.holdings = holdings or Holdings(_epoch())
         self.incarnations: dict[str, str] = {}
         self.heartbeats: dict[str, int] = {}
         self.acknowledged: dict[str, dict[str, int]] = {}

@@ -1,0 +1,298 @@
+"""What callers of a Discovery see, while nothing is wrong."""
+
+import asyncio
+from random import Random
+
+import pytest
+from tests.client.conftest import QUICK, Follow, ports, until
+
+from muster.client import Absent, Bound, Discovery, NoEndpoint, NotReady
+from muster.model.errors import Rejected
+from muster.testing import FakeRegistry
+
+
+def test_endpoints_take_turns(registry: FakeRegistry, follow: Follow) -> None:
+    for port in (1, 2, 3):
+        registry.add("web", port=port)
+    discovery = follow("web")
+    discovery.wait_ready()
+    picked = [discovery.pick("web").port for _ in range(6)]
+    assert picked[:3] == picked[3:]
+    assert set(picked) == {1, 2, 3}
+
+
+def test_not_every_process_begins_with_the_same_one(registry: FakeRegistry, follow: Follow) -> None:
+    for port in range(1, 6):
+        registry.add("web", port=port)
+    first = set()
+    for seed in range(12):
+        discovery = follow("web", rng=Random(seed))
+        discovery.wait_ready()
+        first.add(discovery.pick("web").port)
+    assert len(first) > 1
+
+
+def test_changes_arrive(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    registry.add("web", port=2)
+    until(discovery, lambda: ports(discovery) == {1, 2})
+    registry.change("web-1", status="draining")
+    until(discovery, lambda: ports(discovery) == {2})
+
+
+def test_a_large_service_comes_in_pages() -> None:
+    with FakeRegistry(page=7) as registry:
+        for port in range(1, 51):
+            registry.add("web", port=port)
+        with Discovery(registry.url, ["web"], timing=QUICK) as discovery:
+            discovery.wait_ready()
+            assert len(discovery.instances("web")) == 50
+
+
+def test_one_stream_carries_all_services(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    registry.add("db", port=2)
+    discovery = follow("web", "db")
+    discovery.wait_ready()
+    assert (discovery.pick("web").port, discovery.pick("db").port) == (1, 2)
+    assert registry.readers == 1
+
+
+def test_a_service_mentioned_later_is_followed_from_then_on(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    registry.add("db", port=2)
+    discovery = follow("web")
+    discovery.wait_ready()
+    with pytest.raises(NoEndpoint) as caught:
+        discovery.pick("db")
+    assert caught.value.reason == "pending"
+    discovery.wait_ready(10.0, "db")
+    assert (discovery.pick("db").port, ports(discovery)) == (2, {1})
+
+
+def test_names_are_the_same_in_any_case(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    discovery = follow("Web")
+    discovery.wait_ready()
+    assert discovery.pick("WEB").port == discovery.pick("web").port == 1
+
+
+def test_a_name_that_cannot_be_is_refused_at_once(follow: Follow) -> None:
+    with pytest.raises(Rejected):
+        follow("web service")
+
+
+def test_nobody_of_that_name(follow: Follow) -> None:
+    discovery = follow("web")
+    discovery.wait_ready()
+    assert isinstance(discovery.mirror("web"), Absent)
+    assert discovery.instances("web") == ()
+    with pytest.raises(NoEndpoint, match="no instance of this name") as caught:
+        discovery.pick("web")
+    assert caught.value.reason == "absent"
+
+
+def test_nobody_healthy(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1, status="unhealthy")
+    discovery = follow("web")
+    discovery.wait_ready()
+    assert isinstance(discovery.mirror("web"), Bound)
+    with pytest.raises(NoEndpoint) as caught:
+        discovery.pick("web")
+    assert caught.value.reason == "no_healthy"
+
+
+def test_nobody_to_ask() -> None:
+    with Discovery("http://127.0.0.1:9", ["web"], timing=QUICK) as discovery:
+        with pytest.raises(NotReady, match="web") as caught:
+            discovery.wait_ready(0.5)
+        assert "127.0.0.1:9" in caught.value.services["web"]
+        with pytest.raises(NoEndpoint, match="no registry can be asked") as raised:
+            discovery.pick("web")
+        assert raised.value.reason == "failed"
+
+
+def test_after_close_there_is_nothing_to_pick(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    discovery.close()
+    with pytest.raises(NoEndpoint) as caught:
+        discovery.pick("web")
+    assert caught.value.reason == "closed"
+
+
+def test_nothing_runs_before_the_first_use(registry: FakeRegistry) -> None:
+    discovery = Discovery(registry.url, ["web"], timing=QUICK)
+    assert (discovery.status().running, list(registry.requests)) == (False, [])
+    discovery.wait_ready()
+    assert discovery.status().running
+    discovery.close()
+
+
+def test_overdue_instances_are_passed_over(registry: FakeRegistry, follow: Follow) -> None:
+    for port in (1, 2, 3):
+        registry.add("web", port=port, overdue=port == 1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    assert {discovery.pick("web").port for _ in range(9)} == {2, 3}
+    assert ports(discovery) == {1, 2, 3}
+
+
+def test_age_and_source_are_told(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    time = [100.0]
+    discovery = follow("web", clock=lambda: time[0])
+    discovery.wait_ready()
+    registry.hush()
+    time[0] += 7.0
+    mirror = discovery.mirror("web")
+    assert isinstance(mirror, Bound)
+    assert (mirror.age, mirror.source) == (7.0, "live")
+
+
+def test_everything_is_fetched_anew_now_and_then(registry: FakeRegistry, follow: Follow) -> None:
+    time = [100.0]
+    discovery = follow("web", clock=lambda: time[0])
+    discovery.wait_ready()
+    time[0] += 400.0
+    registry.wait(lambda: sum(request.path == "/v1/watch" for request in registry.requests) == 2)
+    first, second = (request for request in registry.requests if request.path == "/v1/watch")
+    assert (first.first("after"), second.first("after")) == ("", "")
+    assert discovery.status().counts.refreshes == 1
+
+
+def test_what_is_asked_for_is_acknowledged_once_readers_have_it(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    registry.add("web", port=1)
+    registry.add("web", port=2)
+    discovery = follow("web")
+    discovery.wait_ready()
+    registry.change("web-1", status="draining")
+    revision = registry.ask_for_ack("web")
+    registry.wait(lambda: not registry.silent("web", revision))
+    assert ports(discovery) == {2}
+
+
+def test_token_and_namespace_go_with_every_request(registry: FakeRegistry, follow: Follow) -> None:
+    discovery = follow("web", namespace="Shop", token="s3cret")
+    discovery.wait_ready()
+    request = registry.requests[0]
+    assert (request.first("namespace"), request.headers["Authorization"]) == ("shop", "Bearer s3cret")
+
+
+def test_a_token_with_a_line_break_is_no_header(registry: FakeRegistry, follow: Follow) -> None:
+    discovery = follow("web", token="s3cret\r\nX-Evil: 1")
+    until(discovery, lambda: "must not" in discovery.status().failure)
+    assert not registry.requests
+
+
+def test_the_environment_is_enough(registry: FakeRegistry) -> None:
+    registry.add("web", port=1, zone="b")
+    registry.add("web", port=2, zone="a")
+    environ = {"MUSTER_URL": registry.url, "MUSTER_ZONE": "a", "MUSTER_CACHE_DIR": ""}
+    with Discovery.from_env(["web"], environ=environ, timing=QUICK) as discovery:
+        discovery.wait_ready()
+        assert {discovery.pick("web").port for _ in range(4)} == {2}
+
+
+def test_status_tells_everything(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web", "db")
+    discovery.wait_ready()
+    status = discovery.status()
+    assert status.connection is not None
+    assert (status.connection.registry, status.settled, status.failure) == (registry.url, True, "")
+    assert {name: one.state for name, one in status.services.items()} == {"web": "bound", "db": "absent"}
+    assert (status.services["web"].in_rotation, status.counts.streams) == (1, 1)
+
+
+# --- changes
+
+
+def test_a_callback_is_told_of_each_change_and_may_fail(registry: FakeRegistry, follow: Follow) -> None:
+    heard = []
+
+    def fail(mirror: object) -> None:
+        heard.append(mirror)
+        raise RuntimeError("a bug of the caller's")
+
+    discovery = follow("web")
+    discovery.wait_ready()
+    end = discovery.on_change(fail)
+    registry.add("web", port=1)
+    until(discovery, lambda: ports(discovery) == {1})
+    registry.add("web", port=2)
+    until(discovery, lambda: ports(discovery) == {1, 2})
+    until(discovery, lambda: discovery.status().counts.callback_errors == 2)
+    assert [type(mirror) for mirror in heard] == [Bound, Bound]
+    end()
+    registry.add("web", port=3)
+    until(discovery, lambda: ports(discovery) == {1, 2, 3})
+    assert len(heard) == 2
+
+
+def test_a_callback_may_close(registry: FakeRegistry, follow: Follow) -> None:
+    discovery = follow("web")
+    discovery.wait_ready()
+    discovery.on_change(lambda mirror: discovery.close())
+    registry.add("web", port=1)
+    registry.wait(lambda: registry.readers == 0)
+    assert not discovery.status().running
+
+
+def test_changes_are_iterated_over(registry: FakeRegistry, follow: Follow) -> None:
+    discovery = follow("web", "db")
+    discovery.wait_ready()
+    changes = discovery.changes("web", timeout=10.0)
+    registry.add("db", port=1)
+    registry.add("web", port=2)
+    mirror = next(changes)
+    assert isinstance(mirror, Bound)
+    assert mirror.service == "web"
+
+
+def test_a_slow_reader_of_changes_gets_the_last_state(registry: FakeRegistry, follow: Follow) -> None:
+    discovery = follow("web")
+    discovery.wait_ready()
+    changes = discovery.changes()
+    for port in range(1, 6):
+        registry.add("web", port=port)
+    until(discovery, lambda: len(ports(discovery)) == 5)
+    discovery.close()
+    states = list(changes)
+    assert len(states) <= 1
+    assert all(isinstance(state, Bound) and len(state.instances) == 5 for state in states)
+
+
+def test_changes_end_with_the_time_and_with_the_discovery(follow: Follow) -> None:
+    discovery = follow("web")
+    discovery.wait_ready()
+    assert list(discovery.changes(timeout=0.01)) == []
+    changes = discovery.changes()
+    discovery.close()
+    assert list(changes) == []
+
+
+async def test_a_loop_waits_for_nothing(registry: FakeRegistry) -> None:
+    registry.add("web", port=1)
+    async with Discovery(registry.url, ["web"], timing=QUICK) as discovery:
+        await discovery.wait_ready_async()
+        assert discovery.pick("web").port == 1
+        registry.add("web", port=2)
+        async with asyncio.timeout(20):
+            async for mirror in discovery.changes("web"):
+                if isinstance(mirror, Bound) and len(mirror.instances) == 2:
+                    break
+
+
+async def test_async_changes_end_when_it_is_closed(registry: FakeRegistry) -> None:
+    async with Discovery(registry.url, ["web"], timing=QUICK) as discovery:
+        await discovery.wait_ready_async()
+        changes = discovery.changes()
+        asyncio.get_running_loop().call_later(0.05, discovery.close)
+        async with asyncio.timeout(20):
+            assert [mirror async for mirror in changes] == []
