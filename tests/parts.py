@@ -72,6 +72,10 @@ PARTS = {
         _privilege("netns", "unshare", "--net", "ip", "link", "set", "lo", "up"),
         "run as root, with CAP_NET_ADMIN, and iproute2",
     ),
+    "pidns": Part(
+        _privilege("pidns", "unshare", "--pid", "--fork", "--mount-proc", "true"),
+        "run as root, with CAP_SYS_ADMIN",
+    ),
     "tmpfs": Part(
         _privilege("tmpfs", "unshare", "--mount", "mount", "-t", "tmpfs", "tmpfs", "/mnt"),
         "run as root, with CAP_SYS_ADMIN",

@@ -20,7 +20,7 @@ from muster.model import limits
 from muster.wire.registration import RegisterBody, Registration
 
 
-@click.command(context_settings={"ignore_unknown_options": False})
+@click.command(context_settings={"allow_interspersed_args": False})
 @description_options
 @click.option("--no-wait", is_flag=True, help="Register at once, not when the port answers.")
 @time_option("--drain-wait", limits.DRAIN_WAIT_S, "How long readers have to acknowledge the drain.")
