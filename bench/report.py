@@ -1,0 +1,55 @@
+"""The figures on paper: a table for people and for RESULTS.md, JSON for programs."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from bench.figure import Number
+
+
+def write(found: Mapping[str, Sequence[Number]], output: str) -> None:
+    if output == "json":
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(_document(found)), indent=2) + b"\n")
+    else:
+        print(_table(found))
+
+
+def _document(found: Mapping[str, Sequence[Number]]) -> dict[str, object]:
+    return {
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": machine(),
+        "figures": {
+            name: [
+                {**msgspec.to_builtins(number), "median": number.median, "held": number.held}
+                for number in numbers
+            ]
+            for name, numbers in found.items()
+        },
+    }
+
+
+def machine() -> str:
+    cores = len(os.sched_getaffinity(0)) if os.cpu_count() is None else os.cpu_count()
+    return (
+        f"{platform.machine()}, {cores} cores, Linux {platform.release()}, Python {platform.python_version()}"
+    )
+
+
+def _table(found: Mapping[str, Sequence[Number]]) -> str:
+    lines = [f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}", ""]
+    lines += ["| what | median | must be | held | runs | in absolute terms |", "|---|---|---|---|---|---|"]
+    for numbers in found.values():
+        lines += [_row(number) for number in numbers]
+    return "\n".join(lines)
+
+
+def _row(number: Number) -> str:
+    runs = " ".join(f"{run:.3g}" for run in number.runs)
+    held = ("yes" if number.held else "**no**") if number.bound else ""
+    return f"| {number.what} | {number.median:.3g} {number.unit} | {number.bound} | {held} | {runs} | {number.beside} |"
