@@ -1,0 +1,238 @@
+"""What a Discovery or a Registrar leaves behind: nothing. At close, at exit, after a fork, or merely forgotten."""
+
+import gc
+import os
+import subprocess
+import sys
+import threading
+import traceback
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.client.conftest import QUICK, Follow, ports, until
+
+from muster.client import Discovery, NoEndpoint, RegisterBody, Registrar
+from muster.testing import FakeRegistry
+
+
+def ours() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("muster-")]
+
+
+def sockets_towards(registry: FakeRegistry) -> int:
+    """Connections of this process to the registry, by its port, as the kernel knows them."""
+    port = f":{int(registry.url.rpartition(':')[2]):04X}"
+    lines = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
+    return sum(line.split()[2].endswith(port) and line.split()[3] == "01" for line in lines)
+
+
+def test_close_leaves_no_thread_and_no_socket(registry: FakeRegistry, tmp_path: Path) -> None:
+    registry.add("web", port=1)
+    before = len(ours())
+    for _ in range(5):
+        with (
+            Discovery(registry.url, ["web"], cache_dir=tmp_path, timing=QUICK) as discovery,
+            Registrar(registry.url, RegisterBody(service="db", port=2), timing=QUICK) as registrar,
+        ):
+            discovery.wait_ready()
+            registrar.wait_registered()
+            registry.ask_for_ack("web")
+            registry.wait(lambda: bool(registry.acknowledged))
+        registry.acknowledged.clear()
+    assert len(ours()) == before
+    registry.wait(lambda: not registry.watchers)
+    assert sockets_towards(registry) == 0
+
+
+def test_close_during_an_outage_waits_for_nothing(follow: Follow) -> None:
+    discovery = follow("web", urls=["http://127.0.0.1:9", "http://127.0.0.1:10"])
+    until(discovery, lambda: discovery.status().counts.unreachable >= 2)
+    discovery.close()
+    assert not ours()
+
+
+def test_close_twice_is_close(follow: Follow) -> None:
+    discovery = follow("web")
+    discovery.close()
+    discovery.close()
+
+
+def test_one_that_is_forgotten_is_collected_with_its_thread(registry: FakeRegistry) -> None:
+    discovery = Discovery(registry.url, ["web"], timing=QUICK)
+    discovery.wait_ready()
+    (thread,) = ours()
+    gone = weakref.ref(discovery)
+    del discovery
+    gc.collect()
+    assert gone() is None
+    thread.join(20)
+    registry.wait(lambda: registry.readers == 0)
+
+
+def test_changes_that_are_forgotten_are_collected(follow: Follow) -> None:
+    discovery = follow("web")
+    gone = weakref.ref(discovery.changes("web"))
+    gc.collect()
+    assert gone() is None
+
+
+# --- the interpreter
+
+
+def python(program: str, *arguments: str) -> str:
+    """What the program prints. It must end by itself, well."""
+    command = [sys.executable, "-W", "error", "-c", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return done.stdout
+
+
+def test_import_starts_nothing() -> None:
+    program = """
+import sys, threading
+import muster
+assert "muster.client" not in sys.modules
+import muster.client
+assert threading.active_count() == 1
+print(sorted(name for name in sys.modules if name.partition(".")[0] in ("asyncio", "uvicorn", "starlette", "click")))
+"""
+    assert "uvicorn" not in python(program)
+
+
+def test_a_program_that_closes_nothing_ends(registry: FakeRegistry) -> None:
+    registry.add("web", port=1)
+    program = """
+import sys
+from muster import Discovery, Registrar
+from muster.client import RegisterBody
+discovery = Discovery(sys.argv[1], ["web"])
+discovery.wait_ready()
+discovery.on_change(print)
+registrar = Registrar(sys.argv[1], RegisterBody(service="db", port=2))
+registrar.wait_registered()
+print(discovery.pick("web"))
+"""
+    assert python(program, registry.url) == "127.0.0.1:1\n"
+    registry.wait(lambda: not registry.watchers)
+
+
+def test_a_program_ends_while_its_registry_is_away() -> None:
+    program = """
+from muster import Discovery
+discovery = Discovery("http://127.0.0.1:9", ["web"])
+discovery.start()
+"""
+    assert python(program) == ""
+
+
+def test_a_program_with_a_loop_ends(registry: FakeRegistry) -> None:
+    registry.add("web", port=1)
+    program = """
+import asyncio, sys
+from muster import Discovery
+async def main():
+    async with Discovery(sys.argv[1], ["web"]) as discovery:
+        await discovery.wait_ready_async()
+        print(discovery.pick("web"))
+        waiting = asyncio.ensure_future(anext(discovery.changes("web")))
+        await asyncio.sleep(0)
+        waiting.cancel()
+asyncio.run(main())
+"""
+    assert python(program, registry.url) == "127.0.0.1:1\n"
+
+
+# --- fork
+
+
+def in_a_child(check: Callable[[], None]) -> None:
+    """Run `check` in a forked child; it fails here if it fails there."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            check()
+            code = 0
+        except BaseException:  # noqa: BLE001 - a child must not go on as pytest
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_goes_on_from_the_snapshot_with_a_thread_of_its_own(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web")
+    discovery.wait_ready()
+
+    def child() -> None:
+        assert not discovery.status().running
+        assert ports(discovery) == {1}
+        assert discovery.pick("web").port == 1
+        assert discovery.status().running
+        until(discovery, lambda: ports(discovery) == {1, 2})
+        discovery.close()
+        assert not ours()
+
+    begun = threading.Event()
+
+    def add_once_the_child_reads() -> None:
+        registry.wait(lambda: registry.readers == 2, 60)
+        registry.add("web", port=2)
+        begun.set()
+
+    threading.Thread(target=add_once_the_child_reads, daemon=True).start()
+    in_a_child(child)
+    assert begun.wait(20)
+    until(discovery, lambda: ports(discovery) == {1, 2})
+    assert discovery.status().counts.closed == 0, "the child closed its parent's stream"
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_many_forks_in_the_middle_of_reading(registry: FakeRegistry, follow: Follow) -> None:
+    discovery = follow("web")
+    discovery.wait_ready()
+    for port in range(1, 21):
+        registry.add("web", port=port)
+
+        def child() -> None:
+            discovery.wait_ready()
+            until(discovery, lambda: ports(discovery))
+
+        in_a_child(child)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_closed_one_stays_closed_in_the_child(follow: Follow) -> None:
+    discovery = follow("web")
+    discovery.close()
+
+    def child() -> None:
+        with pytest.raises(NoEndpoint, match="closed"):
+            discovery.pick("web")
+
+    in_a_child(child)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_registration_stays_with_the_parent(registry: FakeRegistry) -> None:
+    with Registrar(registry.url, RegisterBody(service="web", port=1), timing=QUICK) as registrar:
+        registrar.wait_registered()
+        registry.wait(lambda: len(registry.sessions) == 1)
+
+        def child() -> None:
+            assert registrar.status().state == "left"
+            registrar.deregister()
+            registrar.close()
+            assert not ours()
+
+        in_a_child(child)
+        assert registry.holdings.exists("web")
+        assert len(registry.sessions) == 1
+    assert not registry.holdings.exists("web")
