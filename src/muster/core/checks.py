@@ -30,6 +30,7 @@ RESULT_OF: Final[dict[Answer, Result | None]] = {
 
 STARTING_INTERVAL_S = 1.0
 """A check whose health is not known yet is run this often: an instance must not wait a whole interval to become discoverable."""
+_GOOD: Final = frozenset({"passing", "warning"})
 PROBED: Final = frozenset({"healthy", "degraded", "unhealthy", "starting", "out_of_service"})
 
 
@@ -40,7 +41,11 @@ class Rng(Protocol):
 
 
 class Tracker(Struct, gc=False):
-    """One check of one instance. `streak` counts results in a row that speak against `health`."""
+    """One check of one instance.
+
+    `health` is what is committed; `decided` what will be, while its commit is under way. `streak` counts results in a row
+    that speak against the one that stands. `refused`: the last result was a refused connection.
+    """
 
     key: str
     generation: int
@@ -50,7 +55,8 @@ class Tracker(Struct, gc=False):
     penalty: float = 0.0
     penalty_at: float = 0.0
     suppressed: bool = False
-    running: bool = False
+    decided: Health | None = None
+    refused: bool = False
     wake: int = NEVER
     said_at: float = -1.0
     said: str = ""
@@ -59,6 +65,20 @@ class Tracker(Struct, gc=False):
     def decayed(self, now: float) -> float:
         """RFC 2439 section 4.2: the penalty halves every half-life."""
         return float(self.penalty * 0.5 ** ((now - self.penalty_at) / limits.FLAP_HALF_LIFE_S))
+
+    @property
+    def standing(self) -> Health:
+        return self.decided or self.health
+
+    def follow(self, health: Health, now: float) -> None:
+        """`health` is committed. Damping counts the falls that callers saw."""
+        if self.health in _GOOD and health == "failing":
+            self.penalty = min(self.decayed(now) + limits.FLAP_PENALTY, limits.FLAP_PENALTY_MAX)
+            self.penalty_at = now
+            self.suppressed = self.suppressed or self.penalty > limits.FLAP_SUPPRESS
+        if self.decided == health:
+            self.decided = None
+        self.health = health
 
     def __repr__(self) -> str:
         return f"<Tracker {self.key} {self.check.name} {self.health} streak={self.streak}>"
@@ -104,7 +124,8 @@ class Checks:
         record = entry.record
         health = record.facts.checks.get(check.name, "unknown")
         if old is not None and old.check == check and old.generation == record.generation:
-            old.health = health
+            self.flaps += old.health in _GOOD and health == "failing"
+            old.follow(health, now)
             return old
         if old is not None:
             old.wake = NEVER
@@ -120,44 +141,83 @@ class Checks:
     def current(self, tracker: Tracker) -> bool:
         return any(known is tracker for known in self.of(tracker.key))
 
-    def due(self, now: float, most: int) -> tuple[list[Tracker], list[NewHealth]]:
-        """(probes to run, TTL checks whose instance said nothing in time)."""
+    def due(self, now: float, most: int) -> tuple[list[Tracker], list[Tracker]]:
+        """(probes to run, TTL checks whose instance said nothing in time). The latter stay filed nowhere: `lapse` or `hold` them."""
         probes: list[Tracker] = []
-        silent: list[NewHealth] = []
+        silent: list[Tracker] = []
         for tracker in self._wheel.due(now, most):
             if tracker.check.active:
-                tracker.running = True
                 probes.append(tracker)
             elif now < tracker.said_at + tracker.check.ttl:
                 self._wheel.put(tracker, tracker.said_at + tracker.check.ttl)
-            elif tracker.health != "failing":
-                self._say(tracker, "fail", f"no result within {tracker.check.ttl:g} s", now)
-                silent.append(NewHealth(tracker, self._fall(tracker, now)))
+            elif tracker.standing != "failing":
+                silent.append(tracker)
         return probes, silent
 
     def next_deadline(self) -> float | None:
         return self._wheel.next_deadline()
 
-    def hold(self, tracker: Tracker, now: float) -> None:
-        """The guard keeps a silent TTL check as it was; it comes up again after another ttl."""
-        tracker.said_at = now
-        self._wheel.put(tracker, now + tracker.check.ttl)
+    def hold(self, tracker: Tracker, until: float) -> None:
+        """The guard keeps a silent TTL check as it was; it comes up again."""
+        self._wheel.put(tracker, until)
 
-    def probed(self, tracker: Tracker, result: Result | None, said: str, now: float) -> NewHealth | None:
-        """A probe came back (`result` None: it says nothing). The new health, if it changes."""
-        tracker.running = False
-        health = self._take(tracker, result, said, now) if result else None
-        starting = (health or tracker.health) == "unknown"
+    def lapse(self, tracker: Tracker) -> NewHealth:
+        """The instance said nothing in time. `said_at` stays that of its last word."""
+        tracker.result, tracker.said = "fail", f"no result within {tracker.check.ttl:g} s"
+        return self._decide(tracker, "failing")
+
+    def probed(self, tracker: Tracker, answer: Answer, said: str, now: float) -> NewHealth | None:
+        """A probe came back; the new health, if that changes it. `UNASKED` says nothing."""
+        health: Health | None = None
+        if (result := RESULT_OF[answer]) is not None:
+            tracker.refused = answer is Answer.REFUSED
+            health = self._take(tracker, result, said, now)
+        starting = (health or tracker.standing) == "unknown"
         interval = min(tracker.check.interval, STARTING_INTERVAL_S) if starting else tracker.check.interval
         self._wheel.put(tracker, now + interval * self._rng.uniform(0.95, 1.05))
-        return NewHealth(tracker, health) if health else None
+        return self._decide(tracker, health) if health else None
 
     def pushed(self, tracker: Tracker, result: Result, said: str, now: float) -> NewHealth | None:
         """The instance said how it is (a TTL check). Its word counts at once; damping applies."""
         tracker.streak = max(tracker.check.fall, tracker.check.rise)
         health = self._take(tracker, result, said, now)
         self._wheel.put(tracker, now + tracker.check.ttl)
-        return NewHealth(tracker, health) if health else None
+        return self._decide(tracker, health) if health else None
+
+    def take_back(self, key: str) -> list[NewHealth]:
+        """What refusals made of the checks of `key` was a firewall's lie."""
+        lied = [t for t in self.of(key) if t.refused and t.standing == "failing"]
+        return [self._decide(tracker, "passing") for tracker in lied]
+
+    def _decide(self, tracker: Tracker, health: Health) -> NewHealth:
+        tracker.decided = health
+        tracker.streak = 0
+        return NewHealth(tracker, health)
+
+    # --- What became of a decision ----------------------------------------------------------------------------------
+
+    def wants(self, key: str, generation: int, name: str, health: Health) -> bool:
+        """Whether a decision still stands."""
+        tracker = self._named(key, name)
+        return tracker is not None and tracker.generation == generation and tracker.decided == health
+
+    def done(self, key: str, name: str, health: Health) -> None:
+        """It is committed, or was so already."""
+        tracker = self._named(key, name)
+        if tracker is not None and tracker.decided == health:
+            tracker.decided = None
+
+    def not_committed(self, key: str, name: str, at: float) -> None:
+        """The store would not have it: the next result decides again; so does the lasting silence of a TTL check, at `at`."""
+        tracker = self._named(key, name)
+        if tracker is not None:
+            tracker.decided = None
+            tracker.streak = limits.CHECK_THRESHOLD_MAX
+            if not tracker.check.active:
+                self._wheel.put(tracker, at)
+
+    def _named(self, key: str, name: str) -> Tracker | None:
+        return next((tracker for tracker in self.of(key) if tracker.check.name == name), None)
 
     def _say(self, tracker: Tracker, result: Result, said: str, now: float) -> None:
         self.results[result] += 1
@@ -166,25 +226,15 @@ class Checks:
     def _take(self, tracker: Tracker, result: Result, said: str, now: float) -> Health | None:
         self._say(tracker, result, said, now)
         told = HEALTH_OF[result]
-        if told == tracker.health:
+        if told == tracker.standing:
             tracker.streak = 0
             return None
         tracker.streak += 1
         if told == "failing":
-            return self._fall(tracker, now) if tracker.streak >= tracker.check.fall else None
-        if tracker.health == "failing":
+            return told if tracker.streak >= tracker.check.fall else None
+        if tracker.standing == "failing":
             return told if self._risen(tracker, now) else None
-        tracker.streak = 0
         return told
-
-    def _fall(self, tracker: Tracker, now: float) -> Health:
-        tracker.streak = 0
-        if tracker.health in ("passing", "warning"):
-            self.flaps += 1
-            tracker.penalty = min(tracker.decayed(now) + limits.FLAP_PENALTY, limits.FLAP_PENALTY_MAX)
-            tracker.penalty_at = now
-            tracker.suppressed = tracker.suppressed or tracker.penalty > limits.FLAP_SUPPRESS
-        return "failing"
 
     def _risen(self, tracker: Tracker, now: float) -> bool:
         if tracker.streak < tracker.check.rise:
@@ -192,5 +242,4 @@ class Checks:
         if tracker.suppressed and tracker.decayed(now) >= limits.FLAP_REUSE:
             return False
         tracker.suppressed = False
-        tracker.streak = 0
         return True

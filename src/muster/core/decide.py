@@ -7,6 +7,7 @@ now and then; they are no-ops then, for nobody waits for the refusal.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final, assert_never
 
@@ -170,7 +171,7 @@ def _amend(record: Record | None, command: Amend) -> Write:
     return _with(amended, record, command.at, **_given(facts))
 
 
-def _given(fields: dict[str, object]) -> dict[str, object]:
+def _given(fields: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -3,7 +3,8 @@
 A zone is *held* while more than `GUARD_RATIO` and at least `GUARD_MINIMUM` of its leased instances are silent (overdue, or
 under an unanswered suspicion), and until that has been false for `GUARD_CLEAR_S`. While held, nobody of it leaves by silence.
 If some of the zone is seen meanwhile (renewals, answered probes), the hold on the silent rest ends `GUARD_CLEAR_S` after the
-later of its beginning and the first sight; if nobody is seen, it lasts until sight returns or an operator ends it.
+later of its beginning and the first sight; if nobody is seen, it lasts until sight returns or an operator ends it. Who answers
+probes is not silent: it stays protected while anything is left of the hold.
 
 The registry suspects itself, and holds every zone, when all zones are silent at once or its own ticks jumped. Refusals are
 proof and pass the guard, unless they come from most of a zone that goes on renewing: then a firewall lies.
@@ -11,7 +12,7 @@ proof and pass the guard, unless they come from most of a zone that goes on rene
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -72,32 +73,39 @@ class Guard:
 
     def holds(self, zone: str, key: str) -> bool:
         """True while `key` must not leave by silence."""
-        return _protects(self._all, key) or _protects(self._holds.get(zone), key)
+        sighted = key in self._zones[zone].sighted if zone in self._zones else False
+        return any(_protects(hold, key, sighted=sighted) for hold in (self._all, self._holds.get(zone)))
 
     # --- Watching the zones -----------------------------------------------------------------------------------------
 
-    def look(self, now: float, wall: int) -> None:
-        """Begin, go on with and end holds. Called at every tick."""
-        for name, zone in self._zones.items():
+    def look(self, now: float, wall: int, *, only: str | None = None) -> None:
+        """Begin, go on with and end holds: of every zone, or of this one and of the registry itself."""
+        for name, zone in self._zones.items() if only is None else self._one(only):
             over = _over(zone.leased, len(zone.silent), self._rules)
             hold = self._holds.get(name)
             if over or hold is not None:
                 self._keep(name, self._step(hold, over, _why(zone), [zone], now, wall))
         for name in [name for name in self._holds if name not in self._zones]:
             del self._holds[name]
-        if self._all is not None or len(self._holds) > 1:
-            self._look_at_all(now, wall)
+        self._look_at_all(now, wall)
+
+    def _one(self, name: str) -> Iterable[tuple[str, Zone]]:
+        zone = self._zones.get(name)
+        return [] if zone is None else [(name, zone)]
 
     def _look_at_all(self, now: float, wall: int) -> None:
+        """Zones of one instance are never held by themselves; here they count."""
         zones = [zone for zone in self._zones.values() if zone.leased]
-        blind = len(zones) > 1 and all(len(zone.silent) > zone.leased * self._rules.ratio for zone in zones)
+        blind = len(zones) >= limits.GUARD_MINIMUM and all(
+            len(zone.silent) > zone.leased * self._rules.ratio for zone in zones
+        )
         if blind or self._all is not None:
             reason = f"all {len(zones)} zones fell silent at once"
             self._all = self._step(self._all, blind, reason, zones, now, wall)
 
     def paused(self, gap: float, now: float, wall: int) -> None:
         """The registry's own ticks jumped: what it did not see was its own fault."""
-        if self._all is None:
+        if self._all is None or self._all.released:
             self._all = Hold(f"the registry was paused for {gap:.1f} s", now, wall, now)
         else:
             self._all.last_true = now
@@ -114,17 +122,16 @@ class Guard:
         """The hold after this look; None when there is none (any more)."""
         if hold is None:
             return Hold(reason, now, wall, now) if over else None
-        silent = _silent(zones)
         if over:
             hold.last_true = now
         if hold.released:
-            return self._step_released(hold, silent, zones, reason, now, wall)
+            return self._step_released(hold, zones, reason, now, wall)
         if now - hold.last_true >= self._rules.clear:
             return None
         self._see(hold, zones, now)
         if hold.seen_since != NEVER and now - max(hold.since, hold.seen_since) >= self._rules.clear:
             hold.released = True
-            hold.exempt = silent - _sighted(zones)
+            hold.exempt = _silent(zones) - _sighted(zones)
         return hold
 
     def _see(self, hold: Hold, zones: list[Zone], now: float) -> None:
@@ -136,14 +143,15 @@ class Guard:
             hold.seen_since = heard
 
     def _step_released(
-        self, hold: Hold, silent: frozenset[str], zones: list[Zone], reason: str, now: float, wall: int
+        self, hold: Hold, zones: list[Zone], reason: str, now: float, wall: int
     ) -> Hold | None:
-        """A hold that was ended: over when its exempt are gone or back; a new wave of silence begins a new one."""
-        hold.exempt &= silent - _sighted(zones)
-        newly = len(silent - hold.exempt)
+        """A hold that was ended: over when all it was about are gone or back; a new wave of silence begins a new one."""
+        silent, sighted = _silent(zones), _sighted(zones)
+        hold.exempt &= silent - sighted
+        newly = len(silent - hold.exempt - sighted)
         if _over(sum(zone.leased for zone in zones) - len(hold.exempt), newly, self._rules):
             return Hold(reason, now, wall, now, exempt=hold.exempt)
-        return hold if hold.exempt else None
+        return hold if hold.exempt or sighted else None
 
     # --- Proof, and lies --------------------------------------------------------------------------------------------
 
@@ -232,8 +240,10 @@ class Guard:
         return f"some are seen: the silent rest may expire in {max(rest, 0):.0f} s"
 
 
-def _protects(hold: Hold | None, key: str) -> bool:
-    return hold is not None and not hold.released and key not in hold.exempt
+def _protects(hold: Hold | None, key: str, *, sighted: bool) -> bool:
+    if hold is None or key in hold.exempt:
+        return False
+    return sighted or not hold.released
 
 
 def _silent(zones: list[Zone]) -> frozenset[str]:

@@ -12,6 +12,8 @@ from typing import Literal
 from msgspec import Struct
 
 from muster.model import limits
+from muster.model.instance import LeaseTerms
+from muster.model.record import Record
 
 from .state import Entry
 from .wheel import NEVER, Wheel
@@ -38,6 +40,13 @@ class Zone:
         """Leased instances that are overdue or under an unanswered suspicion."""
         return self.overdue | self.unanswered if self.unanswered else self.overdue
 
+    def seen(self, key: str, now: float) -> None:
+        """A probe of `key` was answered."""
+        self.heard = now
+        self.unanswered.discard(key)
+        if key in self.overdue:
+            self.sighted.add(key)
+
     def __repr__(self) -> str:
         return f"<Zone {self.name!r} leased={self.leased} silent={len(self.silent)}>"
 
@@ -62,7 +71,7 @@ class Lease(Struct, gc=False):
     owner: bytes
     zone: Zone
     renewed: float
-    phase: Phase = "held"
+    phase: Phase = "lapsed"
     wake: int = NEVER
 
     @property
@@ -117,49 +126,66 @@ class Leases:
         if lease.phase == "expiring" or lease.phase == "lapsed":
             return Renewal.SLOW
         self.renewals += 1
-        lease.renewed = lease.zone.heard = now
         if lease.phase == "held":
+            lease.renewed = lease.zone.heard = now
             return Renewal.RENEWED
-        lease.phase = "held"
-        lease.zone.overdue.discard(key)
-        lease.zone.sighted.discard(key)
+        self.keep(lease, now)
         return Renewal.MARKED
+
+    def keep(self, lease: Lease, now: float) -> None:
+        """The instance spoke: whatever was about to follow from its silence is called off. What lapsed stays so."""
+        if lease.phase == "lapsed":
+            return
+        lease.renewed = lease.zone.heard = now
+        if lease.phase != "held":
+            lease.phase = "held"
+            lease.zone.overdue.discard(lease.key)
+            lease.zone.sighted.discard(lease.key)
+            self._wheel.put(lease, lease.overdue_at)
 
     def follow(self, entry: Entry, now: float) -> None:
         """Make the lease of `entry` what its committed record says: granted, changed, lapsed or revived."""
         record = entry.record
         terms = record.instance.lease
-        lease = self._leases.get(record.key)
         if terms is None:
             self.drop(record.key)
             return
+        lease = self._leases.get(record.key)
         zone = self._zone(record.instance.zone)
         if lease is None or lease.generation != record.generation or lease.zone is not zone:
-            self.drop(record.key)
-            lease = Lease(record.key, record.generation, terms.ttl, terms.interval, record.owner, zone, now)
-            self._leases[record.key] = lease
-            zone.leased += record.facts.expired_at == 0
-            if record.facts.expired_at:
-                lease.phase = "lapsed"
-            elif record.facts.overdue:
-                self._silence(lease)
-                self._look_again(lease, now)
+            lease = self._grant(record, terms, zone, now)
         lease.ttl, lease.interval, lease.owner = terms.ttl, terms.interval, record.owner
         self.longest = max(self.longest, terms.ttl)
-        self._follow_expiry(lease, lapsed=record.facts.expired_at != 0, now=now)
+        if record.facts.expired_at:
+            self._lapse(lease)
+        elif lease.phase == "lapsed":
+            self._begin(lease, now, overdue=record.facts.overdue)
+        elif lease.phase == "held":
+            self._wheel.put(lease, lease.overdue_at)
 
-    def _follow_expiry(self, lease: Lease, *, lapsed: bool, now: float) -> None:
-        if lapsed and lease.phase != "lapsed":
+    def _grant(self, record: Record, terms: LeaseTerms, zone: Zone, now: float) -> Lease:
+        """A new promise. It begins as lapsed, which the record then has the last word on."""
+        self.drop(record.key)
+        lease = Lease(record.key, record.generation, terms.ttl, terms.interval, record.owner, zone, now)
+        self._leases[record.key] = lease
+        return lease
+
+    def _begin(self, lease: Lease, now: float, *, overdue: bool) -> None:
+        """It runs from now. Loaded as overdue it stays so, in another run of its time, until it is heard from."""
+        lease.renewed = now
+        lease.zone.leased += 1
+        if overdue:
+            self._silence(lease)
+            self._look_again(lease, now)
+        else:
+            lease.phase = "held"
+            self._wheel.put(lease, lease.overdue_at)
+
+    def _lapse(self, lease: Lease) -> None:
+        if lease.phase != "lapsed":
             self._uncount(lease)
             lease.phase = "lapsed"
             lease.wake = NEVER
-        elif not lapsed and lease.phase == "lapsed":
-            lease.phase = "held"
-            lease.renewed = now
-            lease.zone = self._zone(lease.zone.name)
-            lease.zone.leased += 1
-        if lease.phase == "held":
-            self._wheel.put(lease, lease.overdue_at)
 
     def drop(self, key: str) -> None:
         lease = self._leases.pop(key, None)
@@ -175,7 +201,7 @@ class Leases:
         lease.zone.unanswered.discard(lease.key)
         lease.zone.sighted.discard(lease.key)
 
-    def refused(self, lease: Lease, again_at: float) -> None:
+    def not_expired(self, lease: Lease, again_at: float) -> None:
         """The expiry was not committed: the lease stands as overdue and comes up again."""
         if lease.phase in ("lapsing", "expiring"):
             lease.phase = "overdue"
@@ -187,9 +213,8 @@ class Leases:
         still: list[Lease] = []
         lapsing: list[Lease] = []
         for lease in self._wheel.due(now, most):
-            if now < lease.overdue_at:
-                if lease.phase == "held":
-                    self._wheel.put(lease, lease.overdue_at)
+            if lease.phase == "held" and now < lease.overdue_at:
+                self._wheel.put(lease, lease.overdue_at)
             elif lease.phase == "held":
                 self._silence(lease)
                 self._look_again(lease, now)

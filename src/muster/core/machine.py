@@ -1,91 +1,70 @@
 """The registry as one deterministic machine: everything it knows, and what follows from everything that can happen to it.
 
-What can happen is the list of methods: a load, a committed transaction, a heartbeat, a session opened or lost, a report, a
-pushed result, a probe's answer, the passing of time. What follows is collected and taken by the shell with `take`: commands
-to commit, probes to run. Nothing here waits, reads a clock or changes a record; `decide` and the store do that.
+What can happen is the list of methods: a load, a committed transaction, a heartbeat, a session opened or closed, a report, a
+pushed result, a probe's answer, the passing of time, the outcome of a command. What follows is collected in the outbox and
+taken by the shell: commands to commit, probes to run. Nothing here waits, reads a clock or changes a record; `decide` and the
+store do that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
-
-from msgspec import Struct
 
 from muster.model import limits
-from muster.model.check import Answer, Check, Health, Result
+from muster.model.check import Answer, Health, Result
 from muster.model.errors import Rejected
-from muster.model.instance import Instance
 from muster.model.record import Record
 
-from . import checks, suspicion
-from .commands import Command, Expire, MarkOverdue, Remove, Revive, SetHealth, SetReach
+from .checks import Checks, Rng, Tracker
+from .commands import Command, Expire, MarkOverdue, Revive, SetHealth
 from .feed import Feed
 from .guard import Guard, Rules
 from .leases import Lease, Leases, Renewal
+from .outbox import Ask, Outbox, Purpose, Turn
+from .outcomes import Outcomes
+from .retention import Retention
+from .sight import FirstProbes, Sight
 from .state import Change, Entry, State
-from .wheel import NEVER, Wheel
+from .suspicion import Recovery, Suspicion, Suspicions
+from .verdicts import Verdicts
+
+__all__ = ["Ask", "Machine", "Purpose", "Turn"]
 
 LOOK_S = 1.0
 """How often the guard looks when nothing else makes it."""
-
-Purpose = Literal["check", "confirm", "recover", "reach"]
-
-
-class Ask(Struct, frozen=True, gc=False):
-    """A probe to run. `check` is what to ask; None means a bare connection to the instance's first endpoint."""
-
-    purpose: Purpose
-    instance: Instance
-    key: str
-    about: checks.Tracker | suspicion.Suspicion | suspicion.Recovery | None
-    check: Check | None = None
-
-
-class Turn(Struct, frozen=True):
-    """What is to be done now."""
-
-    commands: list[Command]
-    asks: list[Ask]
-
-
-class _Removal(Struct, gc=False):
-    """A record the registry will remove by itself if it stays in `status`."""
-
-    key: str
-    generation: int
-    status: str
-    wake: int = NEVER
 
 
 class Machine:
     """`rng` spreads probes; `rules` are the guard's; `retention` (s) is how long expired records are kept."""
 
     def __init__(
-        self, rng: checks.Rng, rules: Rules = Rules(), *, retention: float = limits.EXPIRED_RETENTION_S
+        self, rng: Rng, rules: Rules = Rules(), *, retention: float = limits.EXPIRED_RETENTION_S
     ) -> None:
         self._rng = rng
         self._rules = rules
-        self._retention = retention
+        self._keep_expired = retention
+        self.sessions: dict[str, int] = {}
+        self.registrations = 0
+        self._began = 0.0
         self._clear("", 0, 0.0)
 
     def _clear(self, epoch: str, revision: int, now: float) -> None:
+        """Forget what was known of the records; open sessions are known of connections, and stay."""
         self.state = State(epoch, revision)
         self.feed = Feed(revision)
         self.leases = Leases()
         self.guard = Guard(self.leases.zones, self._rules)
-        self.checks = checks.Checks(self._rng)
-        self.suspicions = suspicion.Suspicions()
-        self.sessions: dict[str, int] = {}
-        self.expiries = 0
-        self.registrations = 0
-        self._removals: Wheel[_Removal] = Wheel()
-        self._removal_of: dict[str, _Removal] = {}
-        self._reach = suspicion.Bucket(limits.REACH_PROBES_PER_S, limits.REACH_PROBES_BURST, 0.0, now)
-        self._commands: list[Command] = []
-        self._asks: list[Ask] = []
+        self.checks = Checks(self._rng)
+        self.suspicions = Suspicions(now)
+        self._sight = Sight(self.leases.zones)
+        self._first_probes = FirstProbes(now)
+        self._retention = Retention(self._keep_expired)
+        self._outbox = Outbox()
+        self._verdicts = Verdicts(
+            self.state, self.leases, self.guard, self._sight, self.checks, self.suspicions, self._outbox
+        )
+        self._outcomes = Outcomes(self.leases, self.checks, self.suspicions, self._verdicts, self._retention)
         self._look_at = now
-        self._began = now
 
     # --- What the store says ----------------------------------------------------------------------------------------
 
@@ -93,12 +72,14 @@ class Machine:
         self, records: Iterable[tuple[Record, int]], revision: int, epoch: str, now: float, wall: int
     ) -> None:
         """Begin from a store's whole content: (record, revision of its last write). Every lease counts as renewed now."""
+        if epoch != self.state.epoch:
+            self._began = now
         self._clear(epoch, revision, now)
-        for record, at in records:
-            self.state.apply(at, [(record.key, record)])
-        self.state.revision = revision
+        self.state.load(records)
         for entry in self.state.entries():
             self._follow(entry, now, wall)
+            if entry.discoverable:
+                self._first_probes.put(entry.record.key)
 
     def apply(
         self, revision: int, writes: Iterable[tuple[str, Record | None]], now: float, wall: int
@@ -106,67 +87,61 @@ class Machine:
         """Fold one committed transaction in. What changed, for those who watch."""
         changes = self.state.apply(revision, writes)
         for change in changes:
-            if change.after is None:
+            if change.before is not None and not _same_process(change.before, change.after):
                 self._forget(change.before)
-            else:
+            if change.after is not None:
                 self._follow(change.after, now, wall)
-                if change.before is None or _generation(change.before) != _generation(change.after):
-                    self._new(change.after, now)
+                self._meet(change.before, change.after)
         self.feed.append(changes)
         return changes
 
-    def _new(self, entry: Entry, now: float) -> None:
-        """Another process holds the id now: what was known of the last one's reach says nothing of this one's."""
-        self.registrations += 1
-        self.suspicions.forget(entry.record.key)
-        self._first_probe(entry, now)
-
-    def _first_probe(self, entry: Entry, now: float) -> None:
-        """Learn whether the registry can reach the instance at all; without that no suspicion of it can be judged."""
-        if entry.record.key not in self.suspicions.reached and self._reach.take(now):
-            self._ask("reach", entry, None)
+    def _forget(self, entry: Entry) -> None:
+        """Gone, or another process now: what was known of the last one's reach says nothing of the next one's."""
+        key, zone = entry.record.key, entry.record.instance.zone
+        if self.state.get(key) is None:
+            self.leases.drop(key)
+            self.checks.drop(key)
+            self._retention.forget(key)
+        self.suspicions.forget(key)
+        self.guard.not_refused(zone, key)
+        self._sight.forget(zone, key)
+        self._first_probes.forget(key)
 
     def _follow(self, entry: Entry, now: float, wall: int) -> None:
-        record = entry.record
+        """Make everything that is kept of the instance what its committed record says."""
+        record, facts = entry.record, entry.record.facts
         self.leases.follow(entry, now)
         self.checks.follow(entry, now)
-        if record.facts.unreachable:
+        self._retention.follow(entry, now, wall)
+        if facts.unreachable and not facts.expired_at:
             self.suspicions.recover(record.key, record.generation, now)
         else:
             self.suspicions.recovered(record.key)
-        self._schedule_removal(entry, now, wall)
-
-    def _forget(self, entry: Entry | None) -> None:
-        if entry is None:
-            return
-        record = entry.record
-        self.leases.drop(record.key)
-        self.checks.drop(record.key)
-        self.suspicions.forget(record.key)
-        self.guard.not_refused(record.instance.zone, record.key)
-        if removal := self._removal_of.pop(record.key, None):
-            removal.wake = NEVER
-
-    def _schedule_removal(self, entry: Entry, now: float, wall: int) -> None:
-        record = entry.record
-        if removal := self._removal_of.pop(record.key, None):
-            removal.wake = NEVER
-        facts, critical_after = record.facts, record.instance.deregister_critical_after
         if facts.expired_at:
-            after = self._retention - (wall - facts.expired_at) / 1000
-        elif facts.failing_since and critical_after:
-            after = critical_after - (wall - facts.failing_since) / 1000
-        else:
-            return
-        removal = self._removal_of[record.key] = _Removal(record.key, record.generation, entry.status)
-        self._removals.put(removal, now + min(max(after, 0.0), max(self._retention, critical_after)))
+            self.guard.not_refused(record.instance.zone, record.key)
+            self._sight.forget(record.instance.zone, record.key)
+
+    def _meet(self, before: Entry | None, after: Entry) -> None:
+        """Whoever is new, or begins to be offered to callers, is probed once."""
+        if before is None or not _same_process(before, after):
+            self.registrations += 1
+            self._probe_first(after)
+        elif after.discoverable and not before.discoverable:
+            self._probe_first(after)
+
+    def _probe_first(self, entry: Entry) -> None:
+        """Learn whether the registry can reach the instance at all; without that no suspicion of it can be judged."""
+        if entry.record.key not in self.suspicions.reached:
+            self._first_probes.put(entry.record.key)
 
     # --- What instances and callers say -----------------------------------------------------------------------------
 
     def renew(self, key: str, generation: int, owner: bytes, now: float, wall: int) -> Renewal:
         renewal = self.leases.renew(key, generation, owner, now)
+        if renewal is Renewal.RENEWED:
+            return renewal
         if renewal is Renewal.MARKED:
-            self._commands.append(Revive(key, generation, owner, wall))
+            self._outbox.command(Revive(key, generation, owner, wall))
             return Renewal.RENEWED
         if renewal is Renewal.UNKNOWN and self.state.get(key) is not None:
             return Renewal.STATIC
@@ -174,11 +149,12 @@ class Machine:
 
     def session_opened(self, key: str, now: float) -> None:
         self.sessions[key] = self.sessions.get(key, 0) + 1
+        self.suspicions.heard(key)
         if entry := self.state.get(key):
-            self._first_probe(entry, now)
+            self._probe_first(entry)
 
     def session_closed(self, key: str, generation: int, now: float, *, lost: bool) -> None:
-        """A session ended. `lost`: its stream broke. If no other carries the session, and the instance did not say goodbye, something is wrong."""
+        """A session ended. `lost`: its stream broke. If no other carries it, and the instance did not say goodbye, something is wrong."""
         left = self.sessions.get(key, 1) - 1
         if left > 0:
             self.sessions[key] = left
@@ -212,6 +188,16 @@ class Machine:
         wall: int,
     ) -> tuple[Health, Command | None]:
         """A result of a TTL check (`check` "" is the only one): the health now, and what to commit. Raises `Rejected`."""
+        tracker = self._pushed_to(self._addressed(key, generation, owner), check)
+        self.suspicions.heard(key)
+        if lease := self.leases.get(key):
+            lease.zone.heard = now
+        changed = self.checks.pushed(tracker, result, said, now)
+        if changed is None:
+            return tracker.standing, None
+        return changed.health, SetHealth(key, tracker.generation, tracker.check.name, changed.health, wall)
+
+    def _addressed(self, key: str, generation: int, owner: bytes) -> Record:
         entry = self.state.get(key)
         if entry is None:
             raise Rejected("unknown_instance", "no such instance: register it")
@@ -220,128 +206,33 @@ class Machine:
             raise Rejected("superseded", "a newer registration holds this id")
         if record.owner and record.owner != owner:
             raise Rejected("not_owner", "the owner secret does not match")
-        tracker = self._ttl_check(key, check)
-        changed = self.checks.pushed(tracker, result, said, now)
-        if changed is None:
-            return tracker.health, None
-        return changed.health, SetHealth(key, tracker.generation, tracker.check.name, changed.health, wall)
+        return record
 
-    def _ttl_check(self, key: str, name: str) -> checks.Tracker:
-        pushed = [tracker for tracker in self.checks.of(key) if not tracker.check.active]
+    def _pushed_to(self, record: Record, name: str) -> Tracker:
+        if record.status == "draining":
+            raise Rejected("draining", "it is draining: its checks count no more")
+        if record.status == "expired":
+            raise Rejected(
+                "unknown_instance", "its lease has lapsed: a heartbeat, or registering, revives it"
+            )
+        pushed = [tracker for tracker in self.checks.of(record.key) if not tracker.check.active]
         named = [tracker for tracker in pushed if name in ("", tracker.check.name)]
         if len(named) != 1:
             known = ", ".join(tracker.check.name for tracker in pushed) or "none"
             raise Rejected("unknown_check", f"its ttl checks: {known}", field="check")
         return named[0]
 
-    # --- What probes say --------------------------------------------------------------------------------------------
-
     def found(self, ask: Ask, answer: Answer, said: str, now: float, wall: int) -> None:
         """A probe came back."""
-        self._learn(ask, answer, now)
-        match ask.about:
-            case checks.Tracker() as tracker:
-                self._checked(ask, tracker, answer, said, now, wall)
-            case suspicion.Suspicion() as suspected:
-                self._confirmed(ask, suspected, answer, now, wall)
-            case suspicion.Recovery() as recovery:
-                if answer in _ANSWERS:
-                    self._commands.append(SetReach(ask.key, recovery.generation, False, wall))
-                self.suspicions.again(recovery, now)
-            case None:
-                pass
-
-    def _learn(self, ask: Ask, answer: Answer, now: float) -> None:
-        """What any probe's answer says of sight, whatever it was sent for."""
-        lease = self.leases.get(ask.key)
-        zone_name = ask.instance.zone
-        if answer in _ANSWERS:
-            self.guard.not_refused(zone_name, ask.key)
-            if self.state.get(ask.key) is not None:
-                self.suspicions.reached.add(ask.key)
-            if lease is not None:
-                lease.zone.heard = now
-                lease.zone.unanswered.discard(ask.key)
-                if lease.phase == "overdue":
-                    lease.zone.sighted.add(ask.key)
-        elif answer is Answer.REFUSED and ask.key in self.suspicions.reached and lease is not None:
-            self.guard.refused(zone_name, ask.key, now)
-        elif answer is Answer.SILENT and lease is not None:
-            lease.zone.sighted.discard(ask.key)
-
-    def _checked(
-        self, ask: Ask, tracker: checks.Tracker, answer: Answer, said: str, now: float, wall: int
-    ) -> None:
-        if not self.checks.current(tracker):
-            return
-        result = None if self._excused(ask, answer) else checks.RESULT_OF[answer]
-        if changed := self.checks.probed(tracker, result, said, now):
-            self._commands.append(
-                SetHealth(ask.key, tracker.generation, tracker.check.name, changed.health, wall)
-            )
-
-    def _excused(self, ask: Ask, answer: Answer) -> bool:
-        """Silence does not count while the guard holds, nor refusals while a firewall makes them."""
-        zone = ask.instance.zone
-        if answer is Answer.SILENT:
-            return self.guard.holds(zone, ask.key)
-        return answer is Answer.REFUSED and self._refusals_lie(zone)
-
-    def _refusals_lie(self, zone: str) -> bool:
-        renewed = {
-            key: lease.renewed
-            for key in self.guard.refused_in(zone)
-            if (lease := self.leases.get(key)) is not None
-        }
-        return self.guard.refusals_lie(zone, renewed)
-
-    def _confirmed(
-        self, ask: Ask, suspected: suspicion.Suspicion, answer: Answer, now: float, wall: int
-    ) -> None:
-        suspected.running = False
-        if self.suspicions.get(ask.key) is not suspected:
-            return
-        if answer is Answer.UNASKED:
-            self.suspicions.ask_again(suspected, now + LOOK_S)
-        elif answer is Answer.SILENT:
-            self._unanswered(ask, suspected, now, wall)
-        else:
-            self._close(ask, suspected)
-            if answer is Answer.REFUSED and not self._refusals_lie(ask.instance.zone):
-                self._commands.append(SetReach(ask.key, suspected.generation, True, wall))
-
-    def _unanswered(self, ask: Ask, suspected: suspicion.Suspicion, now: float, wall: int) -> None:
-        lease = self.leases.get(ask.key)
-        suspected.attempts += 1
-        if lease is not None:
-            lease.zone.unanswered.add(ask.key)
-        heard = lease is not None and lease.renewed > suspected.since
-        if suspected.cause == "overdue" or heard:
-            # An overdue lease ends by its own time; lost probes alone do not shorten it.
-            self._close(ask, suspected)
-            return
-        if suspected.attempts < limits.SUSPICION_PROBES:
-            self.suspicions.ask_again(suspected, now)
-            return
-        self.guard.look(now, wall)
-        if self.guard.holds(ask.instance.zone, ask.key):
-            self.suspicions.ask_again(suspected, now + limits.RECOVERY_PROBE_MAX_S)
-            return
-        self._close(ask, suspected)
-        self._commands.append(SetReach(ask.key, suspected.generation, True, wall))
-
-    def _close(self, ask: Ask, suspected: suspicion.Suspicion) -> None:
-        self.suspicions.close(suspected)
-        if lease := self.leases.get(ask.key):
-            lease.zone.unanswered.discard(ask.key)
+        self._verdicts.found(ask, answer, said, now, wall)
 
     # --- The passing of time ----------------------------------------------------------------------------------------
 
     def tick(self, now: float, wall: int) -> None:
         """Handle what is due, at most `DUE_PER_TICK` of each kind; the rest makes `next_deadline` say now."""
         overdue, still, lapsing = self.leases.due(now, limits.DUE_PER_TICK)
-        self._commands += [MarkOverdue(lease.key, lease.generation, wall) for lease in overdue]
         for lease in (*overdue, *still):
+            self._mark(lease, wall)
             self.suspicions.raise_(lease.key, lease.generation, "overdue", now)
         if overdue or lapsing or now >= self._look_at:
             self._look(now, wall)
@@ -349,98 +240,91 @@ class Machine:
             self._lapse(lease, now, wall)
         self._run_checks(now, wall)
         for item in self.suspicions.due(now, limits.DUE_PER_TICK):
-            self._ask_suspect(item)
-        for removal in self._removals.due(now, limits.DUE_PER_TICK):
-            self._commands.append(Remove(removal.key, removal.generation, removal.status))
+            self._probe(item)
+        for key in self._first_probes.due(now):
+            if entry := self.state.get(key):
+                self._outbox.ask("reach", entry)
+        for removal in self._retention.due(now, limits.DUE_PER_TICK):
+            self._outbox.command(removal)
+
+    def _mark(self, lease: Lease, wall: int) -> None:
+        """Found again until it is committed."""
+        entry = self.state.get(lease.key)
+        if entry is not None and not entry.record.facts.overdue:
+            self._outbox.command(MarkOverdue(lease.key, lease.generation, wall))
 
     def _look(self, now: float, wall: int) -> None:
         self._look_at = now + LOOK_S
         self.guard.look(now, wall)
-        for zone in self.guard.zones_refused():
-            if self._refusals_lie(zone):
-                self._take_back(zone, wall)
-
-    def _take_back(self, zone: str, wall: int) -> None:
-        """The verdicts a lying firewall led to."""
-        for key in self.guard.refused_in(zone):
-            entry = self.state.get(key)
-            if entry is not None and entry.record.facts.unreachable:
-                self._commands.append(SetReach(key, entry.record.generation, False, wall))
+        self._verdicts.look(wall)
+        for command in self._outcomes.take_unrevived():
+            self._outbox.command(command)
 
     def _lapse(self, lease: Lease, now: float, wall: int) -> None:
-        if self.guard.holds(lease.zone.name, lease.key):
+        zone = lease.zone.name
+        if not self._verdicts.blind(zone, lease.key, lease.renewed, lease.expires_at, now, wall):
+            lease.phase = "lapsing"
+            self._outbox.command(Expire(lease.key, lease.generation, wall))
+        elif self.guard.holds(zone, lease.key):
             self.leases.postpone(lease, now + limits.OVERDUE_PROBE_S)
             self.suspicions.raise_(lease.key, lease.generation, "overdue", now)
-            return
-        lease.phase = "lapsing"
-        self._commands.append(Expire(lease.key, lease.generation, wall))
+        else:
+            self.leases.postpone(lease, now + limits.WITNESS_PAUSE_S)
 
     def _run_checks(self, now: float, wall: int) -> None:
         probes, silent = self.checks.due(now, limits.DUE_PER_TICK)
         for tracker in probes:
             if entry := self.state.get(tracker.key):
-                self._ask("check", entry, tracker, tracker.check)
-        for tracker, health in silent:
-            entry = self.state.get(tracker.key)
-            if entry is not None and self.guard.holds(entry.record.instance.zone, tracker.key):
-                self.checks.hold(tracker, now)
-            else:
-                self._commands.append(
-                    SetHealth(tracker.key, tracker.generation, tracker.check.name, health, wall)
-                )
+                self._outbox.ask("check", entry, tracker, tracker.check)
+        for tracker in silent:
+            if entry := self.state.get(tracker.key):
+                self._lapse_check(tracker, entry, now, wall)
 
-    def _ask_suspect(self, item: suspicion.Suspicion | suspicion.Recovery) -> None:
+    def _lapse_check(self, tracker: Tracker, entry: Entry, now: float, wall: int) -> None:
+        """A TTL check of which nothing was heard in time."""
+        zone, since = entry.record.instance.zone, tracker.said_at
+        if self._verdicts.blind(zone, tracker.key, since, since + tracker.check.ttl, now, wall):
+            self.checks.hold(tracker, now + LOOK_S)
+        else:
+            self._verdicts.commit([self.checks.lapse(tracker)], wall)
+
+    def _probe(self, item: Suspicion | Recovery) -> None:
         entry = self.state.get(item.key)
         if entry is not None and entry.record.generation == item.generation:
-            purpose: Purpose = "confirm" if isinstance(item, suspicion.Suspicion) else "recover"
-            self._ask(purpose, entry, item)
-
-    def _ask(
-        self,
-        purpose: Purpose,
-        entry: Entry,
-        about: checks.Tracker | suspicion.Suspicion | suspicion.Recovery | None,
-        check: Check | None = None,
-    ) -> None:
-        self._asks.append(Ask(purpose, entry.record.instance, entry.record.key, about, check))
+            self._outbox.ask("confirm" if isinstance(item, Suspicion) else "recover", entry, item)
 
     def paused(self, gap: float, now: float, wall: int) -> None:
         """The registry stood still for `gap` s. `now` runs on without the gap, so every deadline moved by it already."""
         self.guard.paused(gap, now, wall)
 
+    # --- What becomes of commands -----------------------------------------------------------------------------------
+
     def begin(self, command: Command) -> bool:
-        """Just before one of our own commands is decided: False if it is no longer wanted."""
-        if not isinstance(command, Expire):
-            return True
-        lease = self.leases.get(command.key)
-        if lease is None or lease.phase != "lapsing" or lease.generation != command.generation:
-            return False
-        lease.phase = "expiring"
-        self.expiries += 1
-        return True
+        """Just before one of our own commands is decided: False if what it was for is over."""
+        return self._outcomes.begin(command)
+
+    def decided(self, command: Command, now: float, *, asked: bool) -> None:
+        """A command had its way: it is committed, or was a no-op. `asked`: by a caller, who is told so next."""
+        self._outcomes.decided(command, now, asked=asked)
 
     def not_committed(self, command: Command, now: float) -> None:
-        """One of our own commands could not be written: it will be found again."""
-        key = getattr(command, "key", "")
-        if isinstance(command, Expire) and (lease := self.leases.get(key)):
-            self.leases.refused(lease, now + LOOK_S)
-        if isinstance(command, SetHealth):
-            for tracker in self.checks.of(key):
-                tracker.streak = max(tracker.streak, limits.CHECK_THRESHOLD_MAX)
-        if isinstance(command, Remove) and (removal := self._removal_of.get(key)):
-            self._removals.put(removal, now + LOOK_S)
+        """The store would not have it, certainly: what our own commands were for is found again, later."""
+        self._outcomes.not_committed(command, now)
 
     # --- What the shell reads ---------------------------------------------------------------------------------------
 
     def take(self) -> Turn:
         """What has become necessary since the last call."""
-        turn = Turn(self._commands, self._asks)
-        self._commands, self._asks = [], []
-        return turn
+        return self._outbox.take()
 
     @property
     def has_work(self) -> bool:
-        return bool(self._commands or self._asks)
+        return bool(self._outbox)
+
+    @property
+    def expiries(self) -> int:
+        """Leases that lapsed since the last load."""
+        return self._outcomes.expiries
 
     def next_deadline(self, now: float) -> float:
         """When `tick` should run next."""
@@ -449,23 +333,19 @@ class Machine:
             self.leases.next_deadline(),
             self.checks.next_deadline(),
             self.suspicions.next_deadline(now),
-            self._removals.next_deadline(),
+            self._first_probes.next_deadline(now),
+            self._retention.next_deadline(),
         )
         return min(at for at in deadlines if at is not None)
 
     def settled(self, now: float) -> bool:
         """True once everybody who could still be renewing elsewhere has had the time to show up here."""
-        longest = max(self.leases.longest, limits.LEASE_TTL_S)
-        return now - self._began >= min(longest, limits.SETTLE_MAX_S)
+        return now >= self.settles_at()
 
     def settles_at(self) -> float:
         longest = max(self.leases.longest, limits.LEASE_TTL_S)
         return self._began + min(longest, limits.SETTLE_MAX_S)
 
 
-_ANSWERS = frozenset({Answer.ANSWERED, Answer.WARNED, Answer.FAILED})
-"""Something is there and speaks."""
-
-
-def _generation(entry: Entry) -> int:
-    return entry.record.generation
+def _same_process(before: Entry, after: Entry | None) -> bool:
+    return after is not None and before.record.generation == after.record.generation

@@ -126,7 +126,14 @@ RECOVERY_PROBE_MAX_S = 10.0
 REACH_PROBE_TIMEOUT_S = 2.0
 REACH_PROBES_PER_S = 500.0
 REACH_PROBES_BURST = 500.0
-"""First probes of instances, which tell whether the registry can reach them at all; over the budget they are left out."""
+"""First probes of instances, which tell whether the registry can reach them at all; more wait their turn."""
+WITNESSES = 3
+"""Instances of a zone that are asked whether anybody there is seen: one may have died, three at once is the guard's business."""
+WITNESS_PAUSE_S = 0.25
+"""Between two times of asking them."""
+DOUBT_MAX_S = 90.0
+"""Where nobody else is heard, a silence that is overdue counts for nothing for this long. By then every lease of an ordinary
+interval is overdue and the guard has the say; a zone of slow heartbeats cannot keep a corpse for ever."""
 SUSPICIONS = 50_000
 """Open suspicions in all; further ones are refused, leases still stand."""
 SUSPICION_PROBES_PER_S = 5_000.0
@@ -231,10 +238,19 @@ REQUEST_TIMEOUT_S = 10.0
 """From a request's first byte to its last."""
 IDLE_TIMEOUT_S = 75.0
 CONNECTIONS = 60_000
+DESCRIPTORS = 1_048_576
+"""Descriptors a registry asks for: Linux' own ceiling for a process (fs.nr_open)."""
+DESCRIPTORS_RESERVED = 8_192
+"""Of those, kept from connections: for all probes at once, the database, and files."""
 SHUTDOWN_S = 10.0
 """A graceful stop ends by force after this."""
 MEMO_REQUESTS = 4_096
 """Exact request heads whose answer is known without parsing."""
+MEMO_HEAD_BYTES = 2 * 1024
+MEMO_ANSWER_BYTES = 16 * 1024
+"""Of one of those: a head that carries a fresh trace id is never seen again, and 4,096 of them must not keep 4,096 large answers."""
+STOP_REQUESTS_SHARE = 0.8
+"""Share of a stop's limit that requests under way may take; the rest is the store's."""
 
 # --- Metrics --------------------------------------------------------------------------------------------------------
 

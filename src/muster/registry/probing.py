@@ -14,12 +14,12 @@ def target_of(ask: Ask) -> Target:
     instance = ask.instance
     if ask.check is not None:
         return _of_check(instance, ask.check)
-    timeout = limits.SUSPICION_PROBE_TIMEOUT_S if ask.purpose == "confirm" else limits.REACH_PROBE_TIMEOUT_S
+    timeout = limits.SUSPICION_PROBE_TIMEOUT_S if urgent(ask) else limits.REACH_PROBE_TIMEOUT_S
     return TcpTarget(host=instance.host, port=instance.port, timeout=timeout)
 
 
 def urgent(ask: Ask) -> bool:
-    return ask.purpose == "confirm"
+    return ask.purpose in ("confirm", "witness")
 
 
 def _of_check(instance: Instance, check: Check) -> Target:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
@@ -27,46 +26,31 @@ from muster.registry.drain import Subscribers
 from muster.registry.hub import Hub
 from muster.registry.prober import Finding, Prober
 from muster.registry.probing import target_of, urgent
-from muster.registry.store import Changes, Compacted, EpochChanged, Put, Store
+from muster.registry.seen import Seen
+from muster.registry.store import Changes, Compacted, EpochChanged, Put, Store, StoreUnavailable
 from muster.registry.writer import STORE_PREFIX, Decided, Writer
 
 TICK_S = 0.25
 """The registry looks at the clock at least this often: a longer gap is a pause."""
-OPS_REMEMBERED = 1_024
-"""Operations seen in the tail, to settle lost answers."""
 RELOAD_RETRY_S = 1.0
+"""Between attempts to load again from a store that went away just then."""
 
 
-class Seen:
-    """What the tail has applied: the writer waits here for its own transactions."""
+class _Outcomes:
+    """What the writer tells the machine, with the time."""
 
-    def __init__(self) -> None:
-        self._revision = 0
-        self._waits: list[tuple[int, asyncio.Future[None]]] = []
-        self._ops: OrderedDict[str, int] = OrderedDict()
+    def __init__(self, machine: Machine, now: Callable[[], float]) -> None:
+        self._machine = machine
+        self._now = now
 
-    def applied(self, revision: int, op: str = "") -> None:
-        self._revision = revision
-        if op:
-            self._ops[op] = revision
-            if len(self._ops) > OPS_REMEMBERED:
-                self._ops.popitem(last=False)
-        waits, self._waits = self._waits, []
-        for at, future in waits:
-            if at > revision:
-                self._waits.append((at, future))
-            elif not future.done():
-                future.set_result(None)
+    def begin(self, command: Command) -> bool:
+        return self._machine.begin(command)
 
-    async def until(self, revision: int) -> None:
-        if self._revision >= revision:
-            return
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waits.append((revision, future))
-        await future
+    def decided(self, command: Command, *, asked: bool) -> None:
+        self._machine.decided(command, self._now(), asked=asked)
 
-    def saw(self, op: str) -> int | None:
-        return self._ops.get(op)
+    def not_committed(self, command: Command) -> None:
+        self._machine.not_committed(command, self._now())
 
 
 class Registry:
@@ -95,13 +79,12 @@ class Registry:
             store,
             lambda: self.machine.state,
             self._seen,
-            begin=self.machine.begin,
-            failed=lambda command: self.machine.not_committed(command, self.now()),
-            new_op=self.new_token,
+            _Outcomes(self.machine, self.now),
+            self.new_token,
         )
         self._resets: list[Callable[[str], None]] = []
-        self._timer: asyncio.TimerHandle | None = None
-        self._timer_at = 0.0
+        self._sooner = asyncio.Event()
+        self._next_tick = 0.0
         self.running = False
 
     # --- Life -------------------------------------------------------------------------------------------------------
@@ -118,23 +101,18 @@ class Registry:
                 tasks = [
                     group.create_task(self._follow_store(), name="tail"),
                     group.create_task(self.writer.run(), name="writer"),
+                    group.create_task(self._keep_time(), name="time"),
                 ]
                 self.running = True
-                self._tick()
                 try:
                     yield self
                     await self.writer.finish()
                 finally:
                     self.running = False
-                    self._disarm()
                     for task in tasks:
                         task.cancel()
         finally:
             await self._store.close()
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
 
     async def _load(self) -> None:
         loaded = await self._store.load()
@@ -144,11 +122,11 @@ class Registry:
             if stored.key.startswith(STORE_PREFIX)
         ]
         self.machine.load(decoded, loaded.revision, loaded.epoch, self.now(), self._clock.wall())
-        self._seen.applied(loaded.revision)
+        self._seen.loaded(loaded.revision, loaded.records)
 
     async def _follow_store(self) -> None:
         while True:
-            async for event in self._store.tail(self.machine.state.revision):
+            async for event in self._store.tail(self.revision):
                 match event:
                     case Changes():
                         self._apply(event)
@@ -162,12 +140,21 @@ class Registry:
     async def _reload(self, reason: str) -> None:
         """Begin again from the store's content. With a reason, the readers are told that it is another history."""
         known = set(self.machine.state.services())
-        epoch = self.machine.state.epoch
-        await self._load()
-        if self.machine.state.epoch != epoch:
+        epoch = self.epoch
+        await self._load_at_last()
+        if self.epoch != epoch:
             for reset in list(self._resets):
                 reset(reason)
         self.hub.changed(known | set(self.machine.state.services()))
+        self._soon()
+
+    async def _load_at_last(self) -> None:
+        """Where the store cannot be read now, what is served grows old meanwhile."""
+        while True:
+            try:
+                return await self._load()
+            except StoreUnavailable:
+                await asyncio.sleep(RELOAD_RETRY_S)
 
     def _apply(self, event: Changes) -> None:
         writes = [
@@ -191,19 +178,22 @@ class Registry:
     def now(self) -> float:
         return self._clock.now()
 
+    async def _keep_time(self) -> None:
+        """Tick when something is due, and often enough to notice a pause."""
+        while True:
+            self._tick()
+            self._sooner.clear()
+            now = self.now()
+            wait = min(max(self.machine.next_deadline(now) - now, 0.0), TICK_S)
+            self._next_tick = now + wait
+            await _wait(self._sooner, wait)
+
     def _tick(self) -> None:
-        now = self.now()
-        wall = self._clock.wall()
+        now, wall = self.now(), self.wall()
         if gap := self._clock.pause():
             self.machine.paused(gap, now, wall)
         self.machine.tick(now, wall)
         self._pump()
-        self._arm(now)
-
-    def _arm(self, now: float) -> None:
-        wait = min(max(self.machine.next_deadline(now) - now, 0.0), TICK_S)
-        self._timer = asyncio.get_running_loop().call_later(wait, self._tick)
-        self._timer_at = now + wait
 
     def _pump(self) -> None:
         """Do what the machine says has become necessary."""
@@ -223,10 +213,8 @@ class Registry:
     def _soon(self) -> None:
         """Something happened that may have work due: look at once, not at the next tick."""
         self._pump()
-        now = self.now()
-        if self._timer is not None and self.running and self.machine.next_deadline(now) < self._timer_at:
-            self._timer.cancel()
-            self._arm(now)
+        if self.machine.next_deadline(self.now()) < self._next_tick:
+            self._sooner.set()
 
     # --- Reads ------------------------------------------------------------------------------------------------------
 
@@ -297,9 +285,10 @@ class Registry:
         self._tick_now()
 
     def _tick_now(self) -> None:
-        if self._timer is not None and self.running:
-            self._timer.cancel()
+        """A probe is wanted this instant; the millisecond to the next turn of the loop would be the caller's."""
+        if self.running:
             self._tick()
+            self._soon()
 
     async def push(
         self, key: str, generation: int, owner: bytes, check: str, result: Result, said: str
@@ -325,3 +314,11 @@ def owner_digest(secret: str) -> bytes:
     return (
         hashlib.blake2b(secret.encode(), digest_size=16, person=b"muster-owner").digest() if secret else b""
     )
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

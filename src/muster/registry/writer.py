@@ -5,13 +5,17 @@ holds all earlier ones; two commands for one key never share a batch. What calle
 itself, and both keep their order.
 
     queue -> decide -> store.commit -> [the tail has applied it] -> answer
+
+Where the store's answer is lost, the batch is tried until its fate is known, and nothing else is decided before: a renewal must
+not overtake an expiry that may have happened. Callers do not wait for that; they are told to come again.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import count
 from typing import Protocol
 
 from msgspec import Struct
@@ -27,7 +31,10 @@ from muster.registry.store import Batch, Committed, Conflict, Store, StoreUnavai
 STORE_PREFIX = "i/"
 """Instance records live under this prefix of the store."""
 RETRY_S = (0.01, 0.05, 0.25, 1.0)
-"""Waits between attempts to learn what became of a batch whose answer was lost."""
+"""Waits between attempts to learn what became of a batch whose answer was lost; the last one repeats."""
+CONFLICT_LOOKS = 500
+"""Times `RETRY_S[0]` that we wait to see what we conflict with, should the store have changed its mind."""
+COME_AGAIN_S = 2.0
 
 
 class Decided(Struct, frozen=True):
@@ -46,33 +53,60 @@ class Applied(Protocol):
     def saw(self, op: str) -> int | None: ...
 
 
+class Outcomes(Protocol):
+    """Whoever must know what becomes of commands: the machine."""
+
+    def begin(self, command: Command) -> bool:
+        """Just before one of the registry's own is decided. False: what it was for is over."""
+        ...
+
+    def decided(self, command: Command, *, asked: bool) -> None:
+        """It is committed and applied, or was a no-op. `asked`: by a caller, who learns it next."""
+        ...
+
+    def not_committed(self, command: Command) -> None:
+        """It certainly is not, and is not tried again."""
+        ...
+
+
 class _Pending(Struct):
     command: Command
     answer: asyncio.Future[Decided] | None
 
+    def tell(self, outcome: Decided | Exception) -> None:
+        """Answer whoever asked, if he still waits."""
+        if self.answer is None or self.answer.done():
+            return
+        if isinstance(outcome, Decided):
+            self.answer.set_result(outcome)
+        else:
+            self.answer.set_exception(outcome)
+
+
+_Batch = dict[str, tuple[_Pending, Write]]
+
 
 class Writer:
-    """`begin` and `failed` are the machine's word on its own commands: still wanted, and not committed."""
+    """`errors` counts batches the store would not have. `waiting`: commands that are not under way yet."""
 
     def __init__(
         self,
         store: Store,
         state: Callable[[], State],
         applied: Applied,
-        *,
-        begin: Callable[[Command], bool],
-        failed: Callable[[Command], None],
+        outcomes: Outcomes,
         new_op: Callable[[], str],
     ) -> None:
         self._store = store
         self._state = state
         self._applied = applied
-        self._begin = begin
-        self._failed = failed
+        self._outcomes = outcomes
         self._new_op = new_op
         self._asked: deque[_Pending] = deque()
         self._own: deque[_Pending] = deque()
         self._alone: deque[_Pending] = deque()
+        self._under_way: list[_Pending] = []
+        self._shut = ""
         self._work = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -82,36 +116,51 @@ class Writer:
     def waiting(self) -> int:
         return len(self._asked) + len(self._own) + len(self._alone)
 
+    # --- In ---------------------------------------------------------------------------------------------------------
+
     def ask(self, command: Command) -> asyncio.Future[Decided]:
         """Queue a command of a caller. The future gets `Decided`, or raises `Rejected` or `Unavailable`."""
-        if len(self._asked) >= limits.COMMANDS_WAITING:
-            raise Unavailable("overloaded", f"{limits.COMMANDS_WAITING} commands are waiting for the store")
-        answer = asyncio.get_running_loop().create_future()
-        self._asked.append(_Pending(command, answer))
-        self._work.set()
+        answer: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
+        pending = _Pending(command, answer)
+        if self._shut:
+            self._give_up(pending, "store_unavailable", self._shut)
+        elif len(self._asked) >= limits.COMMANDS_WAITING:
+            self._give_up(
+                pending, "overloaded", f"{limits.COMMANDS_WAITING} commands are waiting for the store"
+            )
+        else:
+            self._queue(self._asked, pending)
         return answer
 
     def own(self, command: Command) -> None:
         """Queue a command of the registry itself; nobody waits for it."""
-        self._own.append(_Pending(command, None))
+        self._queue(self._own, _Pending(command, None))
+
+    def _queue(self, queue: deque[_Pending], pending: _Pending) -> None:
+        queue.append(pending)
+        self._idle.clear()
         self._work.set()
 
+    # --- Work -------------------------------------------------------------------------------------------------------
+
     async def run(self) -> None:
-        """Work for ever. Cancelled, it leaves the batch under way to the store."""
-        while True:
-            if not self.waiting:
-                self._work.clear()
-                self._idle.set()
-                await self._work.wait()
-            self._idle.clear()
-            await self._turn()
+        """Work for ever. Cancelled, it leaves the batch under way to the store, and sends whoever waits elsewhere."""
+        try:
+            while True:
+                if not self.waiting:
+                    self._work.clear()
+                    self._idle.set()
+                    await self._work.wait()
+                await self._turn()
+        finally:
+            self._turn_away("this registry is stopping")
 
     async def finish(self) -> None:
         """Return when nothing waits any more."""
         await self._idle.wait()
 
     async def _turn(self) -> None:
-        batch: dict[str, tuple[_Pending, Write]] = {}
+        batch: _Batch = {}
         if self._alone:
             self._add(self._alone.popleft(), batch)
         else:
@@ -119,123 +168,131 @@ class Writer:
         if batch:
             await self._commit(batch)
 
-    def _fill(self, batch: dict[str, tuple[_Pending, Write]]) -> None:
-        """Take what fits, in order; a command whose key is in the batch already, and all later ones for that key, wait."""
+    def _fill(self, batch: _Batch) -> None:
+        """Take what fits, in order; commands for a key that is in the batch wait for the next one."""
         room = limits.BATCH_BYTES
         for queue in (self._asked, self._own):
-            put_back: list[_Pending] = []
-            while (
-                queue
-                and len(batch) < limits.BATCH_WRITES
-                and room > 0
-                and len(put_back) < limits.BATCH_WRITES
-            ):
+            later: list[_Pending] = []
+            while queue and room > 0 and max(len(batch), len(later)) < limits.BATCH_WRITES:
                 pending = queue.popleft()
                 if key_of(pending.command) in batch:
-                    put_back.append(pending)
-                elif not any(key_of(pending.command) == key_of(earlier.command) for earlier in put_back):
-                    room -= self._add(pending, batch)
+                    later.append(pending)
                 else:
-                    put_back.append(pending)
-            queue.extendleft(reversed(put_back))
+                    room -= self._add(pending, batch)
+            queue.extendleft(reversed(later))
 
-    def _add(self, pending: _Pending, batch: dict[str, tuple[_Pending, Write]]) -> int:
+    def _add(self, pending: _Pending, batch: _Batch) -> int:
         """Decide one command; what it writes joins the batch. The bytes added."""
-        state = self._state()
-        if pending.answer is None and not self._begin(pending.command):
+        if not self._wanted(pending):
             return 0
-        if pending.answer is not None and pending.answer.cancelled():
-            return 0
-        key = key_of(pending.command)
+        state, key = self._state(), key_of(pending.command)
         entry = state.get(key)
         try:
             write = decide(state, pending.command)
-        except Rejected as error:
-            _refuse(pending, error)
+        except Rejected as refusal:
+            pending.tell(refusal)
             return 0
         if write is NOTHING:
-            _settle(pending, Decided(entry, False, entry.revision if entry else state.revision))
-            if isinstance(pending.command, Expire):
-                self._failed(pending.command)
+            self._settle(pending, Decided(entry, False, entry.revision if entry else state.revision))
             return 0
         value = None if write is GONE else records.encode(write)
         batch[key] = (pending, Write(STORE_PREFIX + key, value, entry.revision if entry else 0))
         return len(value or b"")
 
-    async def _commit(self, batch: dict[str, tuple[_Pending, Write]]) -> None:
-        op = self._new_op()
-        transaction = Batch(op, tuple(write for _, write in batch.values()))
+    def _wanted(self, pending: _Pending) -> bool:
+        if pending.answer is None:
+            return self._outcomes.begin(pending.command)
+        if pending.answer.done():  # whoever asked went away, or was sent away
+            self._outcomes.not_committed(pending.command)
+            return False
+        return True
+
+    async def _commit(self, batch: _Batch) -> None:
+        self._under_way = [pending for pending, _ in batch.values()]
+        transaction = Batch(self._new_op(), tuple(write for _, write in batch.values()))
         try:
             revision = await self._outcome(transaction)
         except StoreUnavailable as error:
-            self._unavailable(batch, str(error))
-            return
-        if revision is None:
-            self._apart(batch)
-            return
-        await self._applied.until(revision)
-        state = self._state()
-        for key, (pending, _) in batch.items():
-            _settle(pending, Decided(state.get(key), True, revision))
+            self.errors += 1
+            for pending in self._under_way:
+                self._give_up(pending, "store_unavailable", str(error))
+        else:
+            if revision is None:
+                self._apart(self._under_way)
+            else:
+                await self._applied.until(revision)
+                state = self._state()
+                for key, (pending, _) in batch.items():
+                    self._settle(pending, Decided(state.get(key), True, revision))
+        self._under_way = []
+
+    # --- The store's answer, however long it takes ------------------------------------------------------------------
 
     async def _outcome(self, transaction: Batch) -> int | None:
-        """The revision of the batch; None if it conflicts. A lost answer is settled by the operation's id.
+        """The revision of the batch; None if it conflicts. Raises `StoreUnavailable` if it certainly is not committed.
 
-        Trying the same batch again is safe: if it was committed, its own guards refuse the second time, and the tail has its
-        id. Raises `StoreUnavailable` when the store stays away.
+        A lost answer is settled by the operation's id, which the tail tells. Trying the same batch again is safe: if it was
+        committed, its own guards refuse the second time.
         """
-        for wait in (*RETRY_S, None):
-            match await self._store.commit(transaction):
+        for attempt in count():
+            try:
+                outcome = await self._store.commit(transaction)
+            except StoreUnavailable as error:
+                if not attempt:
+                    raise
+                outcome = Unknown(str(error))  # this attempt failed; an earlier one may have come through
+            match outcome:
                 case Committed(revision=revision):
+                    self._shut = ""
                     return revision
                 case Conflict():
+                    self._shut = ""
                     return await self._ours(transaction)
                 case Unknown(reason=reason):
-                    if (seen := self._applied.saw(transaction.op)) is not None:
-                        return seen
-                    if wait is None:
-                        raise StoreUnavailable(f"what became of the write is not known yet: {reason}")
-                    await asyncio.sleep(wait)
+                    await self._puzzle(attempt, reason)
         raise AssertionError("unreachable")
+
+    async def _puzzle(self, attempt: int, reason: str) -> None:
+        if attempt == len(RETRY_S):
+            self.errors += 1
+            self._turn_away(f"what became of a write is not known yet: {reason}")
+        await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
 
     async def _ours(self, transaction: Batch) -> int | None:
         """After a conflict: wait until we see what we conflict with. It may be ourselves."""
-        state = self._state()
-        for _ in range(len(RETRY_S)):
+        for _ in range(CONFLICT_LOOKS):
             if (seen := self._applied.saw(transaction.op)) is not None:
                 return seen
-            if any(_moved(state, write) for write in transaction.writes):
+            if any(_moved(self._state(), write) for write in transaction.writes):
                 return None
             await asyncio.sleep(RETRY_S[0])
         return None
 
-    def _apart(self, batch: dict[str, tuple[_Pending, Write]]) -> None:
-        """Somebody else wrote one of the keys: decide each command again, alone."""
-        for pending, _ in batch.values():
+    def _apart(self, commands: Iterable[_Pending]) -> None:
+        """Somebody else wrote one of the keys: decide each command again, alone. An expiry must find its reason anew."""
+        for pending in commands:
             if isinstance(pending.command, Expire):
-                self._failed(pending.command)
+                self._outcomes.not_committed(pending.command)
             else:
                 self._alone.append(pending)
 
-    def _unavailable(self, batch: dict[str, tuple[_Pending, Write]], why: str) -> None:
-        self.errors += 1
-        for pending, _ in batch.values():
-            if pending.answer is None:
-                self._failed(pending.command)
-            elif not pending.answer.done():
-                pending.answer.set_exception(Unavailable("store_unavailable", why, retry_after=2.0))
+    # --- Out --------------------------------------------------------------------------------------------------------
+
+    def _settle(self, pending: _Pending, decided: Decided) -> None:
+        self._outcomes.decided(pending.command, asked=pending.answer is not None)
+        pending.tell(decided)
+
+    def _give_up(self, pending: _Pending, code: str, why: str) -> None:
+        self._outcomes.not_committed(pending.command)
+        pending.tell(Unavailable(code, why, retry_after=COME_AGAIN_S))
+
+    def _turn_away(self, why: str) -> None:
+        """Take no commands of callers for now, and answer those that wait; what is under way goes on without them."""
+        self._shut = why
+        for pending in (*self._asked, *self._alone, *self._under_way):
+            pending.tell(Unavailable("store_unavailable", why, retry_after=COME_AGAIN_S))
 
 
 def _moved(state: State, write: Write) -> bool:
     entry = state.get(write.key.removeprefix(STORE_PREFIX))
     return (entry.revision if entry else 0) != write.expected
-
-
-def _settle(pending: _Pending, decided: Decided) -> None:
-    if pending.answer is not None and not pending.answer.done():
-        pending.answer.set_result(decided)
-
-
-def _refuse(pending: _Pending, error: Rejected) -> None:
-    if pending.answer is not None and not pending.answer.done():
-        pending.answer.set_exception(error)

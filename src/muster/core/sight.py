@@ -1,0 +1,91 @@
+"""Sight: whether the registry sees anything at all, and whom it has ever seen.
+
+Silence proves something only where somebody else is heard. So before an instance leaves by silence (its lease, a check, a
+suspicion), somebody else of its zone must have been heard since it fell silent: a renewal, a push, an answered probe. If
+nobody was, witnesses are asked, instances of the zone that answered before; until one does, the doubt is about us. The guard
+counts who is silent and reacts within heartbeats; this reacts within probes, so that the first to fall silent is safe too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from muster.model import limits
+
+from .bucket import Bucket
+from .leases import Zone
+
+
+class Sight:
+    """`zones` is the leases' own table."""
+
+    def __init__(self, zones: Mapping[str, Zone]) -> None:
+        self._zones = zones
+        self._witnesses: dict[str, dict[str, None]] = {}
+        self._asked: dict[str, float] = {}
+
+    def answered(self, zone: str, key: str) -> None:
+        """A probe of `key` was answered: it can be asked again as a witness. The latest few of a zone are kept."""
+        known = self._witnesses.setdefault(zone, {})
+        if key not in known:
+            known[key] = None
+            if len(known) > limits.WITNESSES:
+                del known[next(iter(known))]
+
+    def forget(self, zone: str, key: str) -> None:
+        known = self._witnesses.get(zone, {})
+        known.pop(key, None)
+        if not known:
+            self._witnesses.pop(zone, None)
+            self._asked.pop(zone, None)
+
+    def lost(self, zone: str, since: float) -> bool:
+        """True if nobody of the zone was heard after `since`; of any zone, for an instance that has a zone to itself."""
+        own = self._zones.get(zone)
+        if own is not None and own.leased > 1:
+            return own.heard <= since
+        others = [other for other in self._zones.values() if other.leased]
+        return len(others) > 1 and all(other.heard <= since for other in others)
+
+    def ask(self, zone: str, key: str, now: float) -> list[str]:
+        """Witnesses to ask whether the zone of `key` is seen; none if that was just done."""
+        if now < self._asked.get(zone, float("-inf")) + limits.WITNESS_PAUSE_S:
+            return []
+        witnesses = [other for other in self._around(zone) if other != key][: limits.WITNESSES]
+        if witnesses:
+            self._asked[zone] = now
+        return witnesses
+
+    def _around(self, zone: str) -> Iterator[str]:
+        own = self._zones.get(zone)
+        if own is not None and own.leased > 1:
+            yield from self._witnesses.get(zone, ())
+        else:
+            for witnesses in self._witnesses.values():
+                yield from witnesses
+
+
+class FirstProbes:
+    """Instances that wait for their first probe, which learns whether the registry can reach them at all."""
+
+    def __init__(self, now: float) -> None:
+        self._waiting: dict[str, None] = {}
+        self._budget = Bucket(limits.REACH_PROBES_PER_S, limits.REACH_PROBES_BURST, now)
+
+    def put(self, key: str) -> None:
+        self._waiting[key] = None
+
+    def forget(self, key: str) -> None:
+        self._waiting.pop(key, None)
+
+    def due(self, now: float) -> list[str]:
+        """Those whose turn it is, first come, first served."""
+        due: list[str] = []
+        while self._waiting and self._budget.take(now):
+            key = next(iter(self._waiting))
+            del self._waiting[key]
+            due.append(key)
+        return due
+
+    def next_deadline(self, now: float) -> float | None:
+        return self._budget.ready_at(now) if self._waiting else None
