@@ -76,14 +76,25 @@ class Change(Struct, frozen=True, gc=False):
 
 
 class View:
-    """The instances of a snapshot that a filter admits, with everything readers derive from them, each made once."""
+    """The instances of a snapshot that a filter admits, with everything readers derive from them, each made once.
 
-    __slots__ = ("_made", "entries", "snapshot")
+    `total` counts those of the whole service. A view does not know its snapshot: the two would keep each other, and megabytes
+    of encoded bytes with them, until the collector comes round.
+    """
 
-    def __init__(self, snapshot: Snapshot, entries: tuple[Entry, ...]) -> None:
-        self.snapshot = snapshot
+    __slots__ = ("_made", "entries", "key", "revision", "total")
+
+    def __init__(self, key: ServiceKey, revision: int, total: int, entries: tuple[Entry, ...]) -> None:
+        self.key = key
+        self.revision = revision
+        self.total = total
         self.entries = entries
         self._made: dict[str, object] = {}
+
+    @property
+    def exists(self) -> bool:
+        """Whether the service has any instance at all, admitted or not."""
+        return self.total > 0
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What `make` returns, made by the first who asks under this name."""
@@ -114,8 +125,8 @@ class Snapshot:
         if view is None:
             if len(self._views) >= limits.VIEWS_PER_SNAPSHOT:
                 del self._views[next(iter(self._views))]
-            admitted = (e for e in self.entries if filter.admits(e.record.instance, e.status))
-            view = self._views[filter] = View(self, tuple(admitted))
+            admitted = tuple(e for e in self.entries if filter.admits(e.record.instance, e.status))
+            view = self._views[filter] = View(self.key, self.revision, len(self.entries), admitted)
         return view
 
     def __repr__(self) -> str:

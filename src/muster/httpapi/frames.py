@@ -39,13 +39,13 @@ def snapshot(view: View, *, settled: bool) -> Frames:
 
 
 def _pages(view: View, settled: bool) -> Iterator[tuple[str, bytes]]:
-    key, entries = view.snapshot.key, view.entries
-    flags = f',"exists":{_bool(view.snapshot.exists)},"settled":{_bool(settled)}'
+    entries = view.entries
+    flags = f',"exists":{_bool(view.exists)},"settled":{_bool(settled)}'
     for start in range(0, max(len(entries), 1), limits.SNAPSHOT_PAGE):
         page = entries[start : start + limits.SNAPSHOT_PAGE]
         body = events.instances_body(
-            key.name,
-            view.snapshot.revision,
+            view.key.name,
+            view.revision,
             (entry.json for entry in page),
             more=start + limits.SNAPSHOT_PAGE < len(entries),
             extra=flags,
@@ -59,8 +59,7 @@ def delta(view: View, filter: Filter, feed: Feed, since: int) -> Frames | bool |
 
 
 def _delta(view: View, filter: Filter, feed: Feed, since: int) -> Frames | bool | None:
-    snapshot = view.snapshot
-    changes = feed.since(snapshot.key, since)
+    changes = feed.since(view.key, since)
     if changes is None:
         return False
     folded = _fold(changes)
@@ -70,7 +69,7 @@ def _delta(view: View, filter: Filter, feed: Feed, since: int) -> Frames | bool 
         for before, after in folded
         if before is not None and _admits(filter, before) and not (after and _admits(filter, after))
     ]
-    return _messages(view, upserts, gone, existed=_existed(len(snapshot.entries), folded))
+    return _messages(view, upserts, gone, existed=_existed(view.total, folded))
 
 
 def _fold(changes: Iterable[Change]) -> list[tuple[Entry | None, Entry | None]]:
@@ -91,15 +90,14 @@ def _existed(now: int, folded: Iterable[tuple[Entry | None, Entry | None]]) -> b
 
 
 def _messages(view: View, upserts: list[Entry], gone: list[events.Gone], *, existed: bool) -> Frames | None:
-    snapshot = view.snapshot
-    name, revision = snapshot.key.name, snapshot.revision
+    name, revision = view.key.name, view.revision
     messages: list[tuple[str, bytes]] = []
-    if upserts or (snapshot.exists and not existed):
+    if upserts or (view.exists and not existed):
         more = bool(gone)
         body = events.instances_body(name, revision, (entry.json for entry in upserts), more=more)
         messages.append(("upsert", body))
-    if gone or (existed and not snapshot.exists):
-        messages.append(events.encode(events.RemoveEvent(name, revision, tuple(gone), snapshot.exists)))
+    if gone or (existed and not view.exists):
+        messages.append(events.encode(events.RemoveEvent(name, revision, tuple(gone), view.exists)))
     return Frames(messages) if messages else None
 
 

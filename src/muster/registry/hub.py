@@ -62,10 +62,10 @@ class Hub:
     def changed(self, services: Iterable[ServiceKey]) -> None:
         """These services have new snapshots."""
         now = self._loop.time()
-        for service in services:
-            if service not in self._readers:
-                continue
-            self.pending.add(service)
+        watched = [service for service in services if service in self._readers]
+        # All of them first: a stream of two services must not call the first one's revision done before it has the second.
+        self.pending.update(watched)
+        for service in watched:
             if service in self._folding:
                 if self._folding[service] is None:
                     self._folding[service] = now
