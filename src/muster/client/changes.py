@@ -6,14 +6,17 @@ now. A slow reader misses states in between, never the last.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from .board import Board
 from .state import Mirror
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Event
 
 
 class Changes:
@@ -53,6 +56,8 @@ class Changes:
         return self
 
     async def __anext__(self) -> Mirror:
+        import asyncio  # whoever is here has it; for everybody else it would be half of what importing us costs
+
         loop = asyncio.get_running_loop()
         while True:
             arrived = asyncio.Event()
@@ -88,7 +93,7 @@ class Changes:
             self._sleeper = None
 
 
-def _set(loop: asyncio.AbstractEventLoop, arrived: asyncio.Event) -> None:
+def _set(loop: AbstractEventLoop, arrived: Event) -> None:
     """The loop may be gone by now, and with it whoever waited."""
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(arrived.set)

@@ -11,7 +11,6 @@ first use, so an object made before a fork serves each child, and one made after
 
 from __future__ import annotations
 
-import asyncio
 import os
 import ssl
 import threading
@@ -142,7 +141,7 @@ class Discovery:
 
     async def wait_ready_async(self, timeout: float = 10.0, *services: str) -> None:  # noqa: ASYNC109
         """The same for a loop, which goes on meanwhile."""
-        await asyncio.to_thread(self.wait_ready, timeout, *services)
+        await _aside(self.wait_ready, timeout, *services)
 
     def on_change(self, callback: Listener) -> Callable[[], None]:
         """Call `callback` with a service's mirror whenever it has changed, in the background thread: be brief. What it
@@ -220,13 +219,13 @@ class Discovery:
         self.close()
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self.start)
+        await _aside(self.start)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await asyncio.to_thread(self.close)
+        await _aside(self.close)
 
     def _launch(self, saver: Saver) -> None:
         """The thread knows nothing of this object, so that dropping the object ends the thread."""
@@ -294,6 +293,13 @@ class Discovery:
     def _in_rotation(self, service: str) -> int:
         snapshot = self._board.snapshots.get(service)
         return len(snapshot.rotation) if snapshot else 0
+
+
+async def _aside(work: Callable[..., None], *arguments: object) -> None:
+    """In a thread of the loop's, which goes on meanwhile."""
+    import asyncio  # late: half of what importing us would cost programs without a loop
+
+    await asyncio.to_thread(work, *arguments)
 
 
 def _distinct(services: Iterable[str]) -> tuple[str, ...]:

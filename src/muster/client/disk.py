@@ -15,7 +15,6 @@ import contextlib
 import hashlib
 import os
 import re
-import tempfile
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -119,10 +118,9 @@ class Disk:
 
     def _replace(self, path: Path, content: bytes) -> None:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor, name = tempfile.mkstemp(_TEMPORARY, f"{path.stem}.", self._directory)
-        temporary = Path(name)
+        temporary = path.with_suffix(f".{os.getpid()}-{os.urandom(4).hex()}{_TEMPORARY}")
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            with open(temporary, "xb", opener=_private) as file:
                 file.write(content)
             temporary.replace(path)
         except OSError:
@@ -171,6 +169,10 @@ def _snapshot(head: Head, body: bytes, zone: str) -> Snapshot:
         rotation=endpoint.rotation(endpoints, zone),
         source="disk",
     )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, mode=0o600)
 
 
 def _sum(body: bytes) -> str:
