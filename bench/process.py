@@ -61,7 +61,7 @@ def until_ready(url: str, process: subprocess.Popen[bytes]) -> float:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise RuntimeError(f"{process.args} ended with {process.returncode} before it was ready")
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode} before it was ready")
         try:
             with urlopen(url, timeout=1):
                 return time.monotonic()

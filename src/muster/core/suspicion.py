@@ -2,7 +2,8 @@
 
 A hint never decides. A lost session or a caller's failed call raises a suspicion; the registry probes the endpoint at once, if
 it has ever reached it. Refused: a verdict now. No answer to three quick probes: a verdict, unless the instance was heard
-meanwhile or the guard holds. An answer: nothing happened. Every verdict installs a recovery probe that takes it back.
+meanwhile or the guard holds. An answer: nothing happened; after a lost session it is asked again for a while, for a killed
+process goes on listening until its memory is freed. Every verdict installs a recovery probe that takes it back.
 
 This file keeps what is open and due; `verdicts` says what the answers mean.
 """

@@ -115,8 +115,22 @@ class Verdicts:
             self._not_answered(ask, suspicion, now, wall)
         elif answer is Answer.REFUSED and ask.instance.zone not in self._lying:
             self._verdict(suspicion, wall)
+        elif answer in SEEN and suspicion.cause == "session lost":
+            self._still_there(suspicion, now)
         else:
             self.close(suspicion)
+
+    def _still_there(self, suspicion: Suspicion, now: float) -> None:
+        """Who lost its session and answers may be dying: the kernel accepts for a killed process until its memory is freed.
+
+        So it is asked again after twice the time each, until too long has passed for that.
+        """
+        passed = now - suspicion.since
+        if passed >= limits.DYING_S:
+            self.close(suspicion)
+            return
+        self._answered(suspicion.key)
+        self._suspicions.ask_again(suspicion, now + max(passed, limits.DYING_PROBE_S))
 
     def _not_answered(self, ask: Ask, suspicion: Suspicion, now: float, wall: int) -> None:
         lease = self._leases.get(ask.key)

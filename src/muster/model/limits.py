@@ -121,6 +121,10 @@ SUSPICION_PROBES = 3
 """Unanswered probes that make a verdict."""
 SUSPICION_PROBE_TIMEOUT_S = 0.5
 """Three of them, and the call that raised the suspicion, fit into the promised 3 s."""
+DYING_PROBE_S = 0.02
+"""An instance that lost its session and still answers is asked again this soon, then after twice the time each."""
+DYING_S = 2.0
+"""For this long: freeing the memory of a killed process, during which its socket goes on listening, takes 0.1 s to 1 s a GB."""
 RECOVERY_PROBE_MIN_S = 1.0
 RECOVERY_PROBE_MAX_S = 10.0
 REACH_PROBE_TIMEOUT_S = 2.0
