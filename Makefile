@@ -14,7 +14,7 @@ help:  ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(STAMP)  ## a registry, three instances, a caller; then one is killed, one drained, the registry stopped
-	@$(BIN)/python demo/run.py $(ARGS)
+	@KEEP=$(KEEP) $(BIN)/python -m demo.run $(ARGS)
 
 test: lint unit  ## everything that must hold before a commit: lint, types, tests
 
