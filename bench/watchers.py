@@ -78,10 +78,16 @@ class Crowd:
             if not data:
                 raise ConnectionError(f"watcher {number} lost its stream")
             self.heard[number] += data
-            seconds, nanos = STAMP.unpack_from(ancillary[0][2])
-            self.at[number] = seconds + nanos / 1e9
+            self.at[number] = _stamp(ancillary)
             numbers.append(number)
         return numbers
+
+
+def _stamp(ancillary: Sequence[tuple[int, int, bytes]]) -> float:
+    if not ancillary:
+        return now()  # the kernel begins to stamp a moment after the first socket asks for it
+    seconds, nanos = STAMP.unpack_from(ancillary[0][2])
+    return float(seconds) + nanos / 1e9
 
 
 @contextmanager
