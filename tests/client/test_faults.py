@@ -108,6 +108,18 @@ def test_a_garbled_stream_is_left_and_nothing_of_it_kept(
     until(discovery, lambda: ports(discovery) == {1, 2})
 
 
+def test_a_stream_that_trickles_is_as_good_as_silent() -> None:
+    with (
+        FakeRegistry(alive_every=60.0) as registry,
+        Discovery(registry.url, ["web"], timing=replace(QUICK, event=0.2)) as discovery,
+    ):
+        discovery.wait_ready()
+        while not discovery.status().counts.silent:
+            registry.garble(b": still here\n")
+            discovery._board.wait(lambda: False, 0.02)
+        assert registry.readers <= 2
+
+
 def test_events_of_a_later_version_are_passed_over(registry: FakeRegistry, follow: Follow) -> None:
     registry.add("web", port=1)
     discovery = follow("web")

@@ -47,8 +47,8 @@ class Given:
             return f"a change of {event.service} before its snapshot"
         self._group.append(event)
         self._size += len(event.instances)
-        if self._size > 2 * limits.INSTANCES_PER_SERVICE:
-            return f"one state of {event.service} changes more than a service can hold"
+        if max(self._size, len(self.endpoints)) > 2 * limits.INSTANCES_PER_SERVICE:
+            return f"{event.service} has more instances than a service can hold"
         if event.more:
             return []
         group = self._group

@@ -1,0 +1,194 @@
+"""The library against the real registry, in a process of its own that can be killed."""
+
+import signal
+import ssl
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import trustme
+from tests.cli.serving import Serving, serving
+from tests.client.conftest import QUICK, Follow, ports, until
+
+from muster.client import Absent, Bound, Discovery, RegisterBody, Registrar
+from muster.client.http import Request, Requests, access, part
+
+
+@pytest.fixture
+def real(tmp_path: Path) -> Iterator[Serving]:
+    with serving(tmp_path / "data") as real:
+        yield real
+
+
+def port_of(real: Serving) -> int:
+    return int(real.url.rpartition(":")[2])
+
+
+def static(url: str, *numbers: int) -> None:
+    requests = Requests(access(url))
+    for port in numbers:
+        body = {
+            "service": "web",
+            "instance_id": f"web-{port}",
+            "host": "10.0.0.1",
+            "port": port,
+            "static": True,
+        }
+        requests.send(Request("POST", "/register", body=body))
+    requests.close()
+
+
+def send(url: str, method: str, path: str, **body: object) -> None:
+    requests = Requests(access(url))
+    requests.send(Request(method, path, body=body or None))
+    requests.close()
+
+
+def registrar(url: str, **fields: object) -> Registrar:
+    body = RegisterBody(**{"service": "web", "instance_id": "web-1", "port": 1} | fields)  # type: ignore[arg-type]
+    return Registrar(url, body, timing=QUICK)
+
+
+def vouched_again(discovery: Discovery) -> None:
+    """Nothing changes any more, and one more `alive` came: its digest was compared with what is held here."""
+    before = discovery._board.vouched["web"]
+    until(discovery, lambda: discovery._board.vouched["web"] > before)
+
+
+def test_registered_found_drained_gone(real: Serving, follow: Follow) -> None:
+    discovery = follow("web", urls=real.url)
+    discovery.wait_ready()
+    assert isinstance(discovery.mirror("web"), Absent)
+    with registrar(real.url, zone="a") as mine:
+        mine.wait_registered()
+        until(discovery, lambda: ports(discovery) == {1})
+        assert discovery.pick("web").instance.zone == "a"
+        drained = mine.drain()
+        assert (drained.safe, drained.error) == (True, "")
+        assert discovery.instances("web") == ()
+        assert discovery.status().counts.acknowledged >= 1
+    until(discovery, lambda: isinstance(discovery.mirror("web"), Absent))
+
+
+def test_both_ends_agree_whatever_changes(real: Serving, follow: Follow) -> None:
+    static(real.url, *range(1, 9))
+    discovery = follow("web", "db", urls=real.url)
+    discovery.wait_ready()
+    send(real.url, "DELETE", "/instances/web-1")
+    send(real.url, "PATCH", "/instances/web-2", override="out_of_service")
+    send(real.url, "PATCH", "/instances/web-3", weight=7, metadata={"a": "b"})
+    send(real.url, "PATCH", "/instances/web-2", override="")
+    static(real.url, 1, 20)
+    until(discovery, lambda: ports(discovery) == {*range(1, 9), 20})
+    vouched_again(discovery)
+    assert discovery.status().counts.diverged == 0
+    assert {i.weight for i in discovery.instances("web") if i.port == 3} == {7}
+
+
+def test_a_service_of_several_pages(real: Serving, follow: Follow) -> None:
+    static(real.url, *range(1, 511))
+    discovery = follow("web", urls=real.url)
+    discovery.wait_ready(30.0)
+    assert len(discovery.instances("web")) == 510
+    vouched_again(discovery)
+    assert discovery.status().counts.diverged == 0
+
+
+def test_a_registry_that_stops_sends_its_readers_away(real: Serving, follow: Follow) -> None:
+    static(real.url, 1)
+    discovery = follow("web", urls=real.url)
+    discovery.wait_ready()
+    assert real.stop() == 0
+    until(discovery, lambda: discovery.status().counts.told_to_leave == 1)
+    assert discovery.pick("web").port == 1
+
+
+def test_killed_and_started_again_nobody_notices(real: Serving, follow: Follow, tmp_path: Path) -> None:
+    static(real.url, 2)
+    discovery = follow("web", urls=real.url)
+    with registrar(real.url) as mine:
+        mine.wait_registered()
+        until(discovery, lambda: isinstance(discovery.mirror("web"), Bound) and ports(discovery) == {1, 2})
+        seen = set[int]()
+        discovery.on_change(lambda mirror: seen.add(len(discovery.instances("web"))))
+        real.process.send_signal(signal.SIGKILL)
+        real.process.wait()
+        with serving(tmp_path / "data", port=port_of(real)) as again:
+            until(discovery, lambda: discovery.status().connection is not None)
+            vouched_again(discovery)
+            static(again.url, 3)
+            until(discovery, lambda: ports(discovery) == {1, 2, 3})
+            assert seen <= {2, 3}
+            assert (mine.status().registrations, mine.status().state) == (1, "registered")
+            assert discovery.status().counts.diverged == 0
+
+
+def test_started_again_with_nothing_nobody_is_emptied(real: Serving, follow: Follow, tmp_path: Path) -> None:
+    static(real.url, 2)
+    discovery = follow("web", urls=real.url)
+    with registrar(real.url, ttl=3) as mine:
+        mine.wait_registered()
+        until(discovery, lambda: isinstance(discovery.mirror("web"), Bound) and ports(discovery) == {1, 2})
+        real.process.send_signal(signal.SIGKILL)
+        real.process.wait()
+        with serving(tmp_path / "other", port=port_of(real)):
+            until(discovery, lambda: unconfirmed(discovery) == {"web-2"})
+            assert ports(discovery) == {1, 2}
+            until(discovery, lambda: mine.status().registrations == 2)
+
+
+def unconfirmed(discovery: Discovery) -> frozenset[str]:
+    mirror = discovery.mirror("web")
+    return mirror.unconfirmed if isinstance(mirror, Bound) else frozenset()
+
+
+def test_started_while_it_is_away(real: Serving, follow: Follow, tmp_path: Path) -> None:
+    static(real.url, 1)
+    first = follow("web", urls=real.url, cache_dir=tmp_path / "cache")
+    first.wait_ready()
+    first.close()
+    real.stop()
+    second = follow("web", urls=real.url, cache_dir=tmp_path / "cache")
+    assert second.pick("web").port == 1
+
+
+def test_the_newer_incarnation_wins(real: Serving) -> None:
+    superseded = threading.Event()
+    body = RegisterBody(service="web", instance_id="web-1", port=1, ttl=2, heartbeat_interval=0.2)
+    with Registrar(real.url, body, on_superseded=superseded.set, timing=QUICK) as older:
+        older.wait_registered()
+        with registrar(real.url) as newer:
+            newer.wait_registered()
+            assert superseded.wait(20)
+            older.deregister()
+            assert newer.status().state == "registered"
+            send(real.url, "GET", f"/instances/{part('web-1')}")
+
+
+def test_over_tls_with_a_certificate_that_is_verified(tmp_path: Path, follow: Follow) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("localhost", "127.0.0.1")
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_bytes(b"".join(pem.bytes() for pem in certificate.cert_chain_pems))
+    certificate.private_key_pem.write_to_path(str(key))
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with serving(tmp_path / "data", "--tls-cert", str(chain), "--tls-key", str(key)) as real:
+        assert real.url.startswith("https://")
+        body = RegisterBody(service="web", instance_id="web-1", port=1)
+        with Registrar(real.url, body, tls=trusting, timing=QUICK) as mine:
+            mine.wait_registered()
+            discovery = follow("web", urls=real.url, tls=trusting)
+            until(discovery, lambda: isinstance(discovery.mirror("web"), Bound) and ports(discovery) == {1})
+            assert mine.drain().safe
+            wary = follow("web", urls=real.url)
+            until(wary, lambda: "certificate" in wary.status().failure.lower())
+
+
+def test_an_owner_secret_of_the_registrys_making(real: Serving, follow: Follow) -> None:
+    discovery = follow("web", urls=real.url)
+    with registrar(real.url, owner_secret=True) as mine:
+        mine.wait_registered()
+        until(discovery, lambda: ports(discovery) == {1})
+        assert mine.drain().error == ""
