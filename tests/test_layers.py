@@ -22,9 +22,10 @@ LAYERS = [
 ]
 HEIGHT = {folder: height for height, layer in enumerate(LAYERS) for folder in layer}
 
-NEIGHBOURS = {("cli", "server"), ("core", "wire")}
-"""`muster serve` starts the server; a snapshot keeps its own bytes, encoded once per change and never once per request.
-Everything else imports what is below it, or itself."""
+NEIGHBOURS = {("cli", "server"), ("testing", "server"), ("observe", "registry"), ("core", "wire")}
+"""`muster serve` starts the server, and so do tests that want a real registry; metrics are read off the registry when they are
+asked for; a snapshot keeps its own bytes, encoded once per change and never once per request. Everything else imports what is
+below it, or itself."""
 STRANGERS = {("client", "core"), ("client", "registry")}
 """Below, and still not to be known: the library knows the wire, never the registry behind it."""
 

@@ -2,7 +2,7 @@
 
 Host      must be a name of this registry: a page that rebinds its own name to us is refused (DNS rebinding)
 Origin    a browser says whose page is asking; changes are for no page but our own
-token     a change needs a write token, where tokens are configured
+token     a change, and a copy of everything, needs a write token where tokens are configured
 JSON      a body must say that it is JSON: a form cannot
 """
 
@@ -12,6 +12,7 @@ import hmac
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 
+from muster.httpapi.message import Request
 from muster.model.errors import Rejected
 
 SAFE = frozenset({"GET", "HEAD"})
@@ -27,11 +28,11 @@ class Gate:
         self._tokens = tokens
         self._known: dict[bytes, bool] = {}
 
-    def check(self, method: str, headers: Sequence[tuple[bytes, bytes]], *, body: bool) -> None:
-        """Raises `Rejected`. `body`: the request carries one that should be JSON."""
+    def check(self, request: Request, *, guarded: bool = False) -> None:
+        """Raises `Rejected`. `guarded`: it asks for something that not everybody may read."""
         host = origin = authorization = media = None
         hosts = 0
-        for name, value in headers:
+        for name, value in request.headers:
             if name == b"host":
                 host = value
                 hosts += 1
@@ -43,13 +44,15 @@ class Gate:
                 media = value
         if host is None or hosts > 1 or not self._host_allowed(host):
             raise Rejected("host_not_allowed", "add the name to allowed_hosts if it is this registry's")
-        if method in SAFE:
+        if request.method in SAFE and not guarded:
             return
         if origin is not None and origin.split(b"://")[-1].lower() != host.lower():
             raise Rejected("origin_not_allowed", "a page of another origin asked for a change")
         if (tokens := self._tokens()) is not None:
             _check_token(authorization, tokens)
-        if body and (media is None or media.split(b";")[0].strip().lower() != b"application/json"):
+        elif guarded and not ipaddress.ip_address(request.connection.source).is_loopback:
+            raise Rejected("token_required", "without tokens this is for the registry's own machine")
+        if request.body and (media is None or media.split(b";")[0].strip().lower() != b"application/json"):
             raise Rejected("media_type", "say Content-Type: application/json")
 
     def _host_allowed(self, host: bytes) -> bool:

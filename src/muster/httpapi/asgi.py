@@ -46,8 +46,9 @@ class App:
         raw_path = scope["raw_path"].decode("latin-1")
         match = self._service.router.match(scope["method"], raw_path)
         body = await _body(receive, match.route.body_limit)
-        self._service.gate.check(scope["method"], scope["headers"], body=bool(body))
-        answer = match.route.handler(_request(scope, match, body))
+        request = _request(scope, match, body)
+        self._service.gate.check(request, guarded=match.route.guarded)
+        answer = match.route.handler(request)
         answer = await answer if isawaitable(answer) else answer
         if isinstance(answer, Lookup):
             return answer.response()

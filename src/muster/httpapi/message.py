@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
@@ -19,11 +20,15 @@ JSON = b"application/json"
 
 
 class Connection(Protocol):
-    """What a handler may ask of the connection a request came on. `peer` is `address:port`, `source` the address."""
+    """What a handler may ask of the connection a request came on. `peer` is `address:port`, `source` the address.
+
+    `waiting` is set when there is no use in waiting any longer: the other side is gone, or the registry stops.
+    """
 
     peer: str
     source: str
     polled: set[Any]
+    waiting: asyncio.Event | None
 
 
 class Request(Struct):

@@ -11,19 +11,22 @@ Everything else goes on to ASGI (`asgi.py`), with the same router, gate and hand
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from muster.httpapi.message import Request, encode, refusal
+from muster.httpapi.message import Request, Response, encode, refusal
 from muster.httpapi.router import Match
 from muster.httpapi.service import Lookup, Service, Stream
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 
 TERMINATOR = b"\r\n\r\n"
+
+log = logging.getLogger("muster.http")
 
 
 class Refused(Exception):
@@ -48,12 +51,17 @@ class MusterProtocol(HttpToolsProtocol):
         self.peer = ""
         self.source = ""
         self.polled: set[Any] = set()
+        self.waiting: asyncio.Event | None = None
         self.touched = 0.0
         self.begun = 0.0
+        self._unsent = 0
+        self._stuck_since = 0.0
         self._head_bytes = 0
+        self._more_head_bytes = 0
         self._body_bytes = 0
         self._match: Match | None = None
         self._hot = False
+        self._cold = False
         self._chunks: list[bytes] = []
         self._in_head = False
         self._refused = False
@@ -72,64 +80,81 @@ class MusterProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.service.forget(self)
+        if self.waiting is not None:
+            self.waiting.set()
         if self.stream is not None:
             stream, self.stream = self.stream, None
             stream.lost()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
+        self._unsent = self.transport.get_write_buffer_size()
+        self._stuck_since = self.service.seconds
         if self.stream is not None:
             self.stream.full()
         super().pause_writing()
 
     def resume_writing(self) -> None:
+        self._unsent = 0
         super().resume_writing()
         if self.stream is not None:
             self.stream.writable()
 
+    def timeout_keep_alive_handler(self) -> None:
+        """uvicorn's timer, which knows nothing of the requests answered hot; `overdue` ends idle connections."""
+
+    def overdue(self, now: float) -> bool:
+        """Whether the other side keeps us waiting for too long: to take an answer, to end a request, or to begin one."""
+        if self._unsent:
+            left = self.transport.get_write_buffer_size()
+            if left < self._unsent:
+                self._unsent, self._stuck_since = left, now
+            return now - self._stuck_since > limits.STREAM_STALLED_S
+        if self.begun:
+            return now - self.begun > limits.REQUEST_TIMEOUT_S
+        return self.stream is None and not self._answering and now - self.touched > limits.IDLE_TIMEOUT_S
+
     @property
-    def idle(self) -> bool:
-        """True between requests: nothing half-read, nothing half-answered."""
-        return (
-            self.begun == 0.0 and (self.cycle is None or self.cycle.response_complete) and self.stream is None
-        )
+    def _answering(self) -> bool:
+        """An answer of the ASGI side is under way."""
+        return self.cycle is not None and not self.cycle.response_complete
 
     # --- Reading ----------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
         service = self.service
-        if self.begun == 0.0:
+        if self.begun == 0.0 and not self._unsent:
             lookup = service.memo.get(data)
-            if lookup is not None and (self.cycle is None or self.cycle.response_complete):
+            if lookup is not None and not self._answering:
                 self.touched = service.seconds
                 self.transport.write(lookup.answer())
                 return
-        if self.stream is not None:
-            return  # A stream's reader has nothing more to say.
+        if self.stream is not None or self._refused:
+            return  # A stream's reader has nothing more to say, and who was refused is not heard.
         self._whole = data if self.begun == 0.0 else b""
         if self._in_head:
-            self._head_bytes += len(data)
+            self._more_head_bytes += len(data)  # A header without end is not reported by the parser.
         super().data_received(data)
         self._whole = b""
-        if self._in_head and self._head_bytes > limits.HEAD_BYTES and not self._refused:
+        if self._in_head and self._more_head_bytes > limits.HEAD_BYTES and not self._refused:
             self._tell(Rejected("head_too_large", f"a head has at most {limits.HEAD_BYTES} bytes"))
-            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """The parser gave up: because of what it read, or because a callback refused to read on."""
-        if not self._refused:
+        if not self._refused and self.stream is None:
             self._tell(Rejected("invalid_request", "this is no HTTP request"))
-        self.transport.close()
 
     def on_message_begin(self) -> None:
+        if self.stream is not None:
+            raise Refused
         self.begun = self.service.seconds
         self._in_head = True
-        self._head_bytes = 0
+        self._head_bytes = self._more_head_bytes = 0
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
         self._match = None
-        self._hot = False
+        self._hot = self._cold = False
         self._chunks = []
         self._body_bytes = 0
 
@@ -157,9 +182,8 @@ class MusterProtocol(HttpToolsProtocol):
         except Rejected:
             self._go_cold()  # The ASGI path says what is wrong, after the body.
             return
-        ready = self.cycle is None or self.cycle.response_complete
-        if self._match.route.hot is None or not ready or self.expect_100_continue:
-            self._go_cold()
+        if self._match.route.hot is None or self.expect_100_continue or self._answering or self._unsent:
+            self._go_cold()  # Which waits for its turn, and for the reader to take what is there.
         else:
             self._hot = True
 
@@ -176,7 +200,6 @@ class MusterProtocol(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         self.touched = self.service.seconds
         self.begun = 0.0
-        self._head_bytes = 0
         if not self._hot:
             super().on_message_complete()
             return
@@ -194,29 +217,42 @@ class MusterProtocol(HttpToolsProtocol):
     def _answer_hot(self, match: Match) -> bool:
         """Answer now; False if the handler needs to wait."""
         request = self._request(match)
-        try:
-            self.service.gate.check(request.method, request.headers, body=bool(request.body))
-            assert match.route.hot is not None
-            answer = match.route.hot(request)
-        except (Rejected, Unavailable) as error:
-            self.service.count_refusal(error)
-            answer = refusal(error)
+        answer = self._asked(match, request)
+        keep = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
+        plain = request.method != "HEAD"
         if answer is None:
             return False
-        keep = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
         if isinstance(answer, Stream):
             self._take_over(answer)
-            return True
-        if isinstance(answer, Lookup):
-            if keep and request.method == "GET" and _one_head(self._whole):
+        elif isinstance(answer, Lookup) and plain and keep:
+            if _one_head(self._whole):
                 self.service.remember(self._whole, answer)
-            self.transport.write(answer.answer() if keep else answer.closing())
+            self.transport.write(answer.answer())
         else:
-            head_only = request.method == "HEAD"
-            self.transport.write(encode(answer, self.service.date, close=not keep, head_only=head_only))
-        if not keep:
-            self.transport.close()
+            response = answer.response() if isinstance(answer, Lookup) else answer
+            self.transport.write(encode(response, self.service.date, close=not keep, head_only=not plain))
+            if not keep:
+                self.transport.close()
         return True
+
+    def _asked(self, match: Match, request: Request) -> Response | Lookup | Stream | None:
+        """What the hot handler says; every failure as its problem."""
+        assert match.route.hot is not None
+        try:
+            self.service.gate.check(request, guarded=match.route.guarded)
+            answer: Response | Lookup | Stream | None = match.route.hot(request)
+            if isinstance(answer, Stream) and not self._can_stream(request):
+                raise Rejected("invalid_request", "a stream is asked for with GET, over HTTP/1.1")
+        except (Rejected, Unavailable) as error:
+            self.service.count_refusal(error)
+            return refusal(error)
+        except Exception:
+            log.exception("bug while answering %s %s", request.method, request.path)
+            return refusal(Rejected("internal_error", "see the registry's log"))
+        return answer
+
+    def _can_stream(self, request: Request) -> bool:
+        return request.method == "GET" and bool(self.parser.get_http_version() == "1.1")
 
     def _request(self, match: Match) -> Request:
         path, _, query = self.url.partition(b"?")
@@ -226,6 +262,7 @@ class MusterProtocol(HttpToolsProtocol):
 
     def _go_cold(self) -> None:
         """Hand the request to uvicorn's ASGI path, as if it had parsed it."""
+        self._cold = True
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url = url
@@ -242,12 +279,27 @@ class MusterProtocol(HttpToolsProtocol):
     def _tell(self, error: Rejected) -> None:
         self._refused = True
         self.service.count_refusal(error)
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
-            self.transport.write(encode(refusal(error), self.service.date, close=True))
-        if cycle is not None and not cycle.response_complete:
-            cycle.disconnected = True
-            cycle.message_event.set()
+        if self._answering and (self.pipeline or not self._cold):
+            # An earlier request has not been answered, and what we say now would be taken for its answer.
+            self.transport.close()
+            return
+        if self._cold and not self._answering:
+            self._hang_up()  # It was answered already: nobody needed its body.
+            return
+        if self._answering:
+            self.cycle.disconnected = True  # type: ignore[union-attr]
+            self.cycle.message_event.set()  # type: ignore[union-attr]
+        self.transport.write(encode(refusal(error), self.service.date, close=True))
+        self._hang_up()
+
+    def _hang_up(self) -> None:
+        """Say no more, and wait a little for the other side to do so: a connection that is closed with bytes unread is reset,
+        and our answer lost with it (RFC 9112 section 9.6)."""
+        self.begun = self.service.seconds
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def _take_over(self, stream: Stream) -> None:
         self.stream = stream
@@ -259,7 +311,10 @@ class MusterProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         if self.stream is not None:
             self.stream.go_away("this registry is shutting down")
-        super().shutdown()
+        elif self._refused:
+            self.transport.close()
+        else:
+            super().shutdown()
 
 
 def _one_head(data: bytes) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 from muster.core.state import ServiceKey
 from muster.httpapi import bodies
 from muster.httpapi.detail import detail_of, explain
-from muster.httpapi.message import Request, Response, answer
+from muster.httpapi.message import Connection, Request, Response, answer
 from muster.httpapi.service import Lookup, Service, Stream, listed
 from muster.httpapi.watch import Session, Subscription, service_keys
 from muster.httpapi.writes import OWNER_HEADER
@@ -25,6 +25,7 @@ class Reads:
         self._registry = registry
         self._service = service
         self._dots = dots
+        self._waiting = 0
 
     # --- Look-ups ---------------------------------------------------------------------------------------------------
 
@@ -39,6 +40,7 @@ class Reads:
     async def instances_slow(self, request: Request) -> Response:
         request.only(*filters.PARAMETERS, "index", "wait")
         key, filter = self._key(request), filters.parse(request.query)
+        held = request.header(b"if-none-match")
         index = request.number("index")
         if index is not None:
             wait = durations.seconds(
@@ -46,24 +48,40 @@ class Reads:
             )
             self._registry.subscribers.polled(key, request.connection.peer, index, wait)
             request.connection.polled.add(key)
-            await self._beyond(key, index, wait)
-        return listed(self._registry, key, filter, request.header(b"if-none-match"))
+            if not self._is_beyond(key, index):
+                await self._change(key, wait, request.connection)
+            return listed(self._registry, key, filter, held)
+        return Lookup(self._service, key, filter, held).response()
 
-    async def _beyond(self, key: ServiceKey, index: int, wait: float) -> None:
-        """Return when the service is beyond `index`, or after `wait` s. An index ahead of us is of another history."""
-        if index > self._registry.revision or self._registry.snapshot(key).revision > index:
+    def _is_beyond(self, key: ServiceKey, index: int) -> bool:
+        """Whether the service has changed since `index`. An index ahead of us is of another history."""
+        snapshot = self._registry.snapshot(key)
+        if index > self._registry.revision:
+            return True
+        if snapshot.exists:
+            return snapshot.revision > index
+        # It has no revision of its own: that of the registry moves with everybody else's changes.
+        return self._registry.machine.feed.since(key, index) != []
+
+    async def _change(self, key: ServiceKey, wait: float, connection: Connection) -> None:
+        """Return when the service changes, after `wait` s, or when the reader or the registry goes away."""
+        if self._waiting >= limits.BLOCKING_READS:
+            raise Unavailable("overloaded", f"{limits.BLOCKING_READS} readers are waiting already")
+        if self._service.stopping:
             return
-        if len(self._registry.hub) >= limits.BLOCKING_READS + limits.WATCHERS:
-            raise Unavailable("overloaded", "too many readers are waiting")
-        waiting = Waiting()
-        self._registry.hub.add(key, waiting)
+        changed = Waiting()
+        self._waiting += 1
+        connection.waiting = changed.told
+        self._registry.hub.add(key, changed)
         try:
             async with asyncio.timeout(wait):
-                await waiting.changed.wait()
+                await changed.told.wait()
         except TimeoutError:
             pass
         finally:
-            self._registry.hub.remove(key, waiting)
+            self._waiting -= 1
+            connection.waiting = None
+            self._registry.hub.remove(key, changed)
 
     def _key(self, request: Request) -> ServiceKey:
         name = names.service_name(request.params["name"], dots=self._dots)
@@ -164,10 +182,10 @@ class Waiting:
     """A blocked read."""
 
     def __init__(self) -> None:
-        self.changed = asyncio.Event()
+        self.told = asyncio.Event()
 
     def service_changed(self, service: ServiceKey) -> None:
-        self.changed.set()
+        self.told.set()
 
 
 def _owners(request: Request) -> set[bytes]:

@@ -27,7 +27,8 @@ class Parameter(Struct, frozen=True):
 
 
 class Route(Struct, frozen=True):
-    """`path` holds parameters as `{name}`. `hot`: answered below ASGI, without waiting. `errors`: codes beside the usual ones."""
+    """`path` holds parameters as `{name}`. `hot`: answered below ASGI, without waiting. `errors`: codes beside the usual ones.
+    `guarded`: asks for a token though it changes nothing."""
 
     method: str
     path: str
@@ -41,6 +42,7 @@ class Route(Struct, frozen=True):
     hot: Handler | None = None
     body_limit: int = 0
     media: str = "application/json"
+    guarded: bool = False
 
 
 class Match(Struct, frozen=True):

@@ -14,6 +14,7 @@ from muster.registry.drain import DrainAnswer
 from muster.wire.registration import RegisterBody
 from muster.wire.view import InstanceList
 
+ONE: Final = "/v1/instances/{id}"
 GENERATION: Final = Parameter(
     "generation", "Only if the id is still held by the registration of this generation."
 )
@@ -31,11 +32,17 @@ WRITTEN: Final = ("store_unavailable", "overloaded")
 
 
 def routes(reads: Reads, writes: Writes, operations: Operations) -> list[Route]:
-    return [*_registration(writes), *_looking(reads), *_operating(operations)]
+    return [
+        *_registering(writes),
+        *_changing(writes),
+        *_telling(writes),
+        *_looking(reads),
+        *_streaming(reads),
+        *_operating(operations),
+    ]
 
 
-def _registration(writes: Writes) -> list[Route]:
-    one = "/v1/instances/{id}"
+def _registering(writes: Writes) -> list[Route]:
     return [
         Route(
             "POST",
@@ -69,9 +76,14 @@ def _registration(writes: Writes) -> list[Route]:
             returns=bodies.Renewed,
             body_limit=limits.BATCH_BODY_BYTES,
         ),
+    ]
+
+
+def _changing(writes: Writes) -> list[Route]:
+    return [
         Route(
             "PATCH",
-            one,
+            ONE,
             writes.amend,
             "Change weight, metadata, tags, readiness, or an operator's override.",
             query=(GENERATION,),
@@ -82,7 +94,7 @@ def _registration(writes: Writes) -> list[Route]:
         ),
         Route(
             "DELETE",
-            one,
+            ONE,
             writes.deregister,
             "Deregister.",
             query=(GENERATION,),
@@ -91,7 +103,7 @@ def _registration(writes: Writes) -> list[Route]:
         ),
         Route(
             "POST",
-            f"{one}/drain",
+            f"{ONE}/drain",
             writes.drain,
             "Take the instance out and wait until its callers know.",
             query=(GENERATION, Parameter("wait", "How long to wait for acknowledgements, such as 5s.")),
@@ -99,9 +111,14 @@ def _registration(writes: Writes) -> list[Route]:
             errors=(*ADDRESSED, *WRITTEN),
             body_limit=1024,
         ),
+    ]
+
+
+def _telling(writes: Writes) -> list[Route]:
+    return [
         Route(
             "POST",
-            f"{one}/suspect",
+            f"{ONE}/suspect",
             writes.suspect,
             "Report a failed call: the registry will look for itself.",
             hot=writes.suspect,
@@ -114,7 +131,7 @@ def _registration(writes: Writes) -> list[Route]:
         ),
         Route(
             "POST",
-            f"{one}/check",
+            f"{ONE}/check",
             writes.check,
             "Push a result of a ttl check.",
             query=(GENERATION,),
@@ -172,6 +189,24 @@ def _looking(reads: Reads) -> list[Route]:
         ),
         Route(
             "GET",
+            "/v1/explain",
+            reads.explain,
+            "Why callers do or do not get an instance.",
+            query=(
+                Parameter("service", "The service asked for."),
+                Parameter("id", "The instance."),
+                Parameter("zone", "The caller's zone."),
+            ),
+            returns=bodies.Explanation,
+            errors=("unknown_instance",),
+        ),
+    ]
+
+
+def _streaming(reads: Reads) -> list[Route]:
+    return [
+        Route(
+            "GET",
             "/v1/watch",
             reads.watch,
             "A stream of services: snapshots, then every change.",
@@ -198,19 +233,6 @@ def _looking(reads: Reads) -> list[Route]:
             query=(GENERATION,),
             errors=("unknown_instance", "superseded", "not_owner", "overloaded", "stopping"),
         ),
-        Route(
-            "GET",
-            "/v1/explain",
-            reads.explain,
-            "Why callers do or do not get an instance.",
-            query=(
-                Parameter("service", "The service asked for."),
-                Parameter("id", "The instance."),
-                Parameter("zone", "The caller's zone."),
-            ),
-            returns=bodies.Explanation,
-            errors=("unknown_instance",),
-        ),
     ]
 
 
@@ -231,7 +253,13 @@ def _operating(operations: Operations) -> list[Route]:
         ),
         Route("GET", "/v1/status", operations.status, "The registry itself.", returns=bodies.Status),
         Route(
-            "GET", "/v1/backup", operations.backup, "The store as one file.", media="application/octet-stream"
+            "GET",
+            "/v1/backup",
+            operations.backup,
+            "The store as one file.",
+            media="application/octet-stream",
+            guarded=True,
+            errors=("store_unavailable",),
         ),
         Route("GET", "/metrics", operations.metrics, "Prometheus metrics.", media="text/plain"),
         Route("GET", "/openapi.json", operations.openapi, "This API, as OpenAPI 3.1."),

@@ -10,6 +10,8 @@ import asyncio
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from muster.core.state import ServiceKey, View
 from muster.httpapi.access import Gate
 from muster.httpapi.message import Response, encode, refusal
@@ -28,11 +30,11 @@ if TYPE_CHECKING:
 
 
 class Service:
-    """One per server. `refused` counts refusals by code, for the metrics."""
+    """One per server. `refused` counts refusals by code, for the metrics; `connections` is how many it accepts at once."""
 
     router: Router
 
-    def __init__(self, registry: Registry, gate: Gate) -> None:
+    def __init__(self, registry: Registry, gate: Gate, *, connections: int = limits.CONNECTIONS) -> None:
         self.registry = registry
         self.gate = gate
         self.memo: dict[bytes, Lookup] = {}
@@ -44,6 +46,7 @@ class Service:
         self.date = b""
         self._loop = asyncio.get_running_loop()
         self._connections: set[MusterProtocol] = set()
+        self._most = connections
         self._subscribers = 0
         self._timer: asyncio.TimerHandle | None = None
         registry.on_reset(self._reset)
@@ -56,7 +59,7 @@ class Service:
 
     def admit(self, connection: MusterProtocol) -> bool:
         self._connections.add(connection)
-        return len(self._connections) <= limits.CONNECTIONS
+        return len(self._connections) <= self._most
 
     def forget(self, connection: MusterProtocol) -> None:
         self._connections.discard(connection)
@@ -66,18 +69,16 @@ class Service:
     def _tick(self) -> None:
         self.seconds += 1.0
         self.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
-        for connection in [c for c in self._connections if self._overdue(c)]:
-            connection.transport.close()
+        for connection in [c for c in self._connections if c.overdue(self.seconds)]:
+            # Not `close`, which waits until the other side has taken what is left: it may never do so.
+            connection.transport.abort()
         self._timer = self._loop.call_later(1.0, self._tick)
-
-    def _overdue(self, connection: MusterProtocol) -> bool:
-        if connection.begun:
-            return self.seconds - connection.begun > limits.REQUEST_TIMEOUT_S
-        return connection.idle and self.seconds - connection.touched > limits.IDLE_TIMEOUT_S
 
     # --- Look-ups ---------------------------------------------------------------------------------------------------
 
     def remember(self, head: bytes, lookup: Lookup) -> None:
+        if len(head) > limits.MEMO_HEAD_BYTES:
+            return
         if len(self.memo) >= limits.MEMO_REQUESTS:
             self.memo.clear()
         self.memo[head] = lookup
@@ -96,12 +97,16 @@ class Service:
         return [stream for stream in self.pulse.streams() if isinstance(stream, Stream)]
 
     def _reset(self, reason: str) -> None:
+        self.memo.clear()  # The new history counts revisions anew.
         for stream in self.streams():
             stream.watch.reset(reason)
 
     async def go_away(self, reason: str) -> None:
-        """Tell every stream to go elsewhere, a slice at a time, and end it."""
+        """Answer the blocked reads, tell every stream to go elsewhere, a slice at a time, and end it."""
         self.stopping = True
+        for connection in self._connections:
+            if connection.waiting is not None:
+                connection.waiting.set()
         for n, stream in enumerate(self.streams()):
             stream.go_away(reason)
             if n % 256 == 255:
@@ -114,35 +119,39 @@ class Service:
 
 
 class Lookup:
-    """A look-up: service, filter, and the ETag the reader holds. Its bytes are made once per change, and once a second."""
+    """A look-up: service, filter, and the ETag the reader holds.
 
-    __slots__ = ("_bytes", "_filter", "_held", "_key", "_service", "_snapshot", "_stamp")
+    Its bytes are made once per change, and once a second; large ones each time, for copying them costs less than keeping them.
+    """
+
+    __slots__ = ("_bytes", "_filter", "_held", "_key", "_revision", "_service", "_stamp")
 
     def __init__(self, service: Service, key: ServiceKey, filter: Filter, held: str) -> None:
         self._service = service
         self._key = key
         self._filter = filter
         self._held = held
-        self._snapshot: object = None
+        self._revision = -1
         self._stamp = 0.0
         self._bytes = b""
 
     def answer(self) -> bytes:
         """The whole answer, for a connection that stays open."""
         service = self._service
-        service.lookups += 1
-        snapshot = service.registry.snapshot(self._key)
-        if snapshot is not self._snapshot or service.seconds != self._stamp:
-            self._snapshot, self._stamp = snapshot, service.seconds
-            service.registry.subscribers.looked(self._key)
-            self._bytes = encode(self.response(), service.date)
-        return self._bytes
-
-    def closing(self) -> bytes:
-        return encode(self.response(), self._service.date, close=True)
+        revision = service.registry.snapshot(self._key).revision
+        if revision == self._revision and service.seconds == self._stamp:
+            service.lookups += 1
+            return self._bytes
+        told = encode(self.response(), service.date)
+        if len(told) <= limits.MEMO_ANSWER_BYTES:
+            self._revision, self._stamp, self._bytes = revision, service.seconds, told
+        return told
 
     def response(self) -> Response:
-        return listed(self._service.registry, self._key, self._filter, self._held)
+        service = self._service
+        service.lookups += 1
+        service.registry.subscribers.looked(self._key)
+        return listed(service.registry, self._key, self._filter, self._held)
 
 
 def listed(registry: Registry, key: ServiceKey, filter: Filter, held: str) -> Response:
@@ -165,15 +174,15 @@ def listed(registry: Registry, key: ServiceKey, filter: Filter, held: str) -> Re
 
 
 def _list(view: View, epoch: str, settled: bool) -> bytes:
-    snapshot = view.snapshot
     bodies = (entry.json for entry in view.entries)
-    return wire_view.list_body(snapshot.key.name, snapshot.revision, epoch, settled, bodies)
+    return wire_view.list_body(view.key.name, view.revision, epoch, settled, bodies)
 
 
 def _unknown(registry: Registry, key: ServiceKey) -> Response:
     extra = {"revision": registry.revision, "epoch": registry.epoch, "settled": registry.settled}
     detail = f"no instance of {key.name!r} is registered in namespace {key.namespace!r}"
-    return refusal(Rejected("unknown_service", detail), extra)
+    told = refusal(Rejected("unknown_service", detail), extra)
+    return replace(told, headers=((b"muster-index", b"%d" % registry.revision),))
 
 
 class Stream:
@@ -182,7 +191,6 @@ class Stream:
     def __init__(self, service: Service, asked: Subscription, address: str) -> None:
         self._service = service
         self._transport: Any = None
-        self._stuck_since = 0.0
         self._ended = False
         self._asked = asked
         self.watch = Watch(service.registry, asked, service.new_subscriber(), address)
@@ -204,17 +212,12 @@ class Stream:
         self.watch.open(transport.write)
 
     def beat(self) -> None:
-        if self._stuck_since and self._service.seconds - self._stuck_since > limits.STREAM_STALLED_S:
-            self._transport.abort()
-        else:
-            self.watch.pulse()
+        self.watch.pulse()
 
     def full(self) -> None:
-        self._stuck_since = self._service.seconds
         self.watch.full()
 
     def writable(self) -> None:
-        self._stuck_since = 0.0
         self.watch.writable()
 
     def go_away(self, reason: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
 
@@ -40,16 +41,15 @@ class Writes:
     async def register(self, request: Request) -> Response:
         request.only()
         told = registration.parse(request.body, request.namespace, dots=self._dots)
-        given = told.owner_secret
-        secret = secrets.token_urlsafe(24) if given is True else given or request.header(OWNER_HEADER)
+        secret, minted = _secret(told.owner_secret, request.header(OWNER_HEADER))
         command = commands.Register(
-            told.instance, told.incarnation, told.starting, owner_digest(secret or ""), self._registry.wall()
+            told.instance, told.incarnation, told.starting, owner_digest(secret), self._registry.wall()
         )
         decided = await self._registry.command(command)
         entry = decided.entry
         if entry is None:
             raise Unavailable("overloaded", "removed again before it could be answered")
-        body = self._registered(entry, secret if given is True else None)
+        body = self._registered(entry, secret if minted else None)
         return answer(body, 201 if decided.changed else 200)
 
     def _registered(self, entry: Entry, secret: str | None) -> bodies.Registered:
@@ -146,22 +146,27 @@ class Writes:
         return None if slow else answer(bodies.Renewed(renewed, refused))
 
     async def heartbeats_slow(self, request: Request) -> Response:
-        """Renew all again, reviving the lapsed ones."""
+        """Renew all again, reviving the lapsed ones: together, so that they share transactions."""
         request.only()
-        prefix = request.namespace + "/"
-        renewed, refused = 0, []
-        for beat in self._batch(request):
-            key, owner = prefix + beat.instance_id, owner_digest(beat.owner_secret)
-            renewal = self._registry.renew(key, beat.generation, owner)
-            try:
-                if renewal is Renewal.SLOW:
-                    await self._registry.revive(key, beat.generation, owner)
-                elif renewal in REFUSED:
-                    raise Rejected(*REFUSED[renewal])
-                renewed += 1
-            except (Rejected, Unavailable) as error:
-                refused.append(bodies.Refusal(beat.instance_id, error.code))
-        return answer(bodies.Renewed(renewed, refused))
+        prefix, beats = request.namespace + "/", self._batch(request)
+        codes = await asyncio.gather(*(self._renewed(prefix + beat.instance_id, beat) for beat in beats))
+        refused = [
+            bodies.Refusal(beat.instance_id, code) for beat, code in zip(beats, codes, strict=True) if code
+        ]
+        return answer(bodies.Renewed(len(beats) - len(refused), refused))
+
+    async def _renewed(self, key: str, beat: bodies.Heartbeat) -> str:
+        """The code of the refusal, "" if there is none."""
+        owner = owner_digest(beat.owner_secret)
+        renewal = self._registry.renew(key, beat.generation, owner)
+        if renewal in REFUSED:
+            return REFUSED[renewal][0]
+        try:
+            if renewal is Renewal.SLOW:
+                await self._registry.revive(key, beat.generation, owner)
+        except (Rejected, Unavailable) as error:
+            return error.code
+        return ""
 
     def _batch(self, request: Request) -> list[bodies.Heartbeat]:
         beats = strict.decode_once(_HEARTBEATS, request.body).heartbeats
@@ -197,12 +202,25 @@ class Writes:
         told = strict.decode(_ACKS, request.body)
         namespace = request.namespace
         for name, revision in told.services.items():
-            self._registry.subscribers.acknowledged(told.subscriber, ServiceKey(namespace, name), revision)
+            service = ServiceKey(namespace, name.lower())
+            self._registry.subscribers.acknowledged(told.subscriber, service, revision)
         return NO_CONTENT
 
     def _addressed(self, request: Request) -> tuple[str, int, bytes]:
         key = instance_key(request.namespace, request.params["id"])
         return key, request.number("generation") or 0, owner_digest(request.header(OWNER_HEADER))
+
+
+def _secret(told: str | bool | None, sent: str) -> tuple[str, bool]:
+    """(the owner secret an instance registers with, whether it was made here). `sent`: in the header.
+
+    Who asks for one to be made and sends one has it from an earlier registration of the same id.
+    """
+    if isinstance(told, str):
+        return told, False
+    if sent:
+        return registration.owner_secret(sent), False
+    return (secrets.token_urlsafe(24), True) if told else ("", False)
 
 
 _AMENDMENT = msgspec.json.Decoder(bodies.Amendment)

@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import gc
 import os
-import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
@@ -25,7 +24,7 @@ from muster.httpapi.asgi import App
 from muster.httpapi.operations import Operations
 from muster.httpapi.protocol import bound_to
 from muster.httpapi.reads import Reads
-from muster.httpapi.router import Router
+from muster.httpapi.router import Route, Router
 from muster.httpapi.routes import routes
 from muster.httpapi.service import Service
 from muster.httpapi.writes import Writes
@@ -34,12 +33,14 @@ from muster.observe.histogram import Histogram
 from muster.observe.lag import LagMeter
 from muster.observe.metrics import Edge, Metrics
 from muster.probe.probes import Probes
+from muster.registry.prober import Prober
 from muster.registry.registry import Registry
 from muster.registry.store import Store, StoreUnavailable
-from muster.server import logs, systemd
+from muster.server import descriptors, files, logs, sockets, systemd
 from muster.server.certificates import Certificates
-from muster.server.config import BadConfig, exposed
+from muster.server.config import BadConfig
 from muster.server.settings import Address, Settings
+from muster.server.stopping import Stop
 from muster.server.tokens import Tokens
 from muster.storage.memory import MemoryStore
 from muster.storage.sqlite import FILE_NAME, SqliteStore, StoreRefused
@@ -74,12 +75,21 @@ class Running(Struct, frozen=True):
     service: Service
 
 
+class Meters(Struct, frozen=True):
+    """What is measured while it happens; everything else is read when metrics are asked for."""
+
+    lag: LagMeter
+    commit: Histogram
+    propagation: Histogram
+
+
 def serve(settings: Settings) -> int:
     """Run until SIGTERM or SIGINT. The exit status: 0 after a graceful stop, 1 when it could not start or had to be cut short."""
     logs.configure(settings.log, sys.stderr)
     try:
-        sockets = _sockets(settings)
-        return _run(_until_signal(settings, sockets))
+        most = descriptors.connections(descriptors.raise_limit())
+        bound = sockets.opened(settings, os.environ)
+        return _run(_until_signal(settings, bound, most))
     except (BadConfig, StoreRefused, StoreUnavailable, OSError) as error:
         log.error("cannot start", problem=str(error))
         return 1
@@ -94,15 +104,16 @@ def _run(main: Coroutine[Any, Any, int]) -> int:
     return status
 
 
-async def _until_signal(settings: Settings, sockets: list[socket.socket]) -> int:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running(settings, sockets) as server:
+async def _until_signal(settings: Settings, bound: list[socket.socket], connections: int) -> int:
+    stop = Stop(settings.stop_within)
+    stop.listen(asyncio.get_running_loop())
+    async with running(settings, bound, connections=connections) as server:
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
         log.info("serving", url=server.url, version=__version__, data=str(settings.data))
         systemd.notify(os.environ, systemd.READY, systemd.status(f"serving {server.url}"))
-        await stop.wait()
+        await stop.asked.wait()
         log.info("stopping")
         systemd.notify(os.environ, systemd.STOPPING)
     log.info("stopped")
@@ -110,102 +121,108 @@ async def _until_signal(settings: Settings, sockets: list[socket.socket]) -> int
 
 
 @asynccontextmanager
-async def running(settings: Settings, sockets: list[socket.socket]) -> AsyncIterator[Running]:
-    """A registry that serves on `sockets` until the block ends; then it stops gracefully, within the limit."""
-    loop = asyncio.get_running_loop()
-    commit, propagation, lag = Histogram(), Histogram(), LagMeter(loop)
+async def running(
+    settings: Settings,
+    bound: list[socket.socket],
+    *,
+    connections: int = limits.CONNECTIONS,
+    store: Store | None = None,
+    prober: Prober | None = None,
+) -> AsyncIterator[Running]:
+    """A registry that serves on the `bound` sockets until the block ends; then it stops gracefully, within the limit.
+
+    `store` and `prober` are those of the settings unless somebody brings their own, as tests do.
+    """
+    addresses = [sockets.address_of(each) for each in bound]
+    tokens, certificates = _tokens(settings), _certificates(settings)
+    meters = Meters(LagMeter(asyncio.get_running_loop()), Histogram(), Histogram())
     async with AsyncExitStack() as stack:
-        store = await _store(settings, commit.observe)
-        addresses = [_address(each) for each in sockets]
-        prober = Probes(allow_loopback=all(address.loopback for address in addresses))
-        stack.callback(prober.close)
-        registry = Registry(
-            store,
-            prober,
-            rules=Rules(ratio=settings.guard.ratio, clear=settings.guard.window),
-            retention=settings.expired_retention,
-            told=lambda seconds, readers: propagation.observe(seconds),
-        )
-        await stack.enter_async_context(registry.open())
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*GC_THRESHOLDS)
-        tokens = Tokens(settings.tokens_file) if settings.tokens_file else None
-        gate = Gate(
-            [*settings.allowed_hosts, *(address.host for address in addresses)],
-            tokens.known if tokens else _no_tokens,
-        )
-        service = Service(registry, gate)
+        if prober is None:
+            prober = Probes(allow_loopback=all(address.loopback for address in addresses))
+            stack.callback(prober.close)
+        store = store or await _store(settings, meters)
+        registry = await stack.enter_async_context(_registry(settings, store, prober, meters))
+        service = Service(registry, _gate(settings, addresses, tokens), connections=connections)
         stack.callback(service.close)
-        metrics = Metrics(registry, lag, commit, propagation)
-        metrics.watch_edge(_edge(service))
-        backups = store if isinstance(store, SqliteStore) else None
-        reads = Reads(registry, service, dots=settings.dotted_names)
-        writes = Writes(registry, dots=settings.dotted_names)
-        operations = Operations(
-            registry,
-            service,
-            metrics,
-            lag,
-            store=settings.store,
-            backups=backups,
-            document=lambda: document,
-        )
-        service.router = Router(routes(reads, writes, operations))
-        document = openapi.document(service.router.routes, __version__)
-        certificates = _certificates(settings)
-        lag.start()
-        stack.callback(lag.stop)
-        files = [each for each in (tokens, certificates) if each is not None]
-        group = await stack.enter_async_context(asyncio.TaskGroup())
-        watching = group.create_task(_watch_files(files)) if files else None
-        alive = group.create_task(_watchdog())
+        service.router = Router(_routes(settings, service, store, meters))
+        meters.lag.start()
+        stack.callback(meters.lag.stop)
         server = Server(_config(settings, service, certificates))
-        serving = group.create_task(server.serve(sockets))
-        await server.accepting.wait()
+        await stack.enter_async_context(_serving(server, service, bound, [tokens, certificates]))
         scheme = "https" if certificates else "http"
+        yield Running(f"{scheme}://{addresses[0]}", registry, service)
+
+
+@asynccontextmanager
+async def _serving(
+    server: Server, service: Service, bound: list[socket.socket], watched: Sequence[files.Watched | None]
+) -> AsyncIterator[None]:
+    """Accept connections until the block ends, with the small tasks that go with it."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [
+            group.create_task(files.watch([file for file in watched if file is not None])),
+            group.create_task(_watchdog()),
+        ]
+        serving = group.create_task(server.serve(bound))
+        await server.accepting.wait()
         try:
-            yield Running(f"{scheme}://{addresses[0]}", registry, service)
+            yield
         finally:
             await service.go_away("this registry is shutting down")
             server.should_exit = True
             await serving
-            alive.cancel()
-            if watching is not None:
-                watching.cancel()
+            for task in tasks:
+                task.cancel()
 
 
-def _config(settings: Settings, service: Service, certificates: Certificates | None) -> uvicorn.Config:
-    return uvicorn.Config(
-        App(service),
-        http=bound_to(service),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=8192,
-        timeout_keep_alive=int(limits.IDLE_TIMEOUT_S),
-        timeout_graceful_shutdown=max(int(settings.stop_within), 1),
-        ssl_context_factory=(lambda config, default: certificates.context) if certificates else None,
-    )
+# --- Parts ------------------------------------------------------------------------------------------------------------
 
 
-async def _store(settings: Settings, on_commit: Callable[[float], None]) -> Store:
+async def _store(settings: Settings, meters: Meters) -> Store:
     if settings.store == "memory":
         return MemoryStore()
-    return await SqliteStore.open(settings.data / FILE_NAME, on_commit=on_commit)
+    return await SqliteStore.open(settings.data / FILE_NAME, on_commit=meters.commit.observe)
 
 
-def _certificates(settings: Settings) -> Certificates | None:
-    if settings.tls.cert is None or settings.tls.key is None:
-        return None
-    return Certificates(settings.tls.cert, settings.tls.key)
+def _registry(
+    settings: Settings, store: Store, prober: Prober, meters: Meters
+) -> AbstractAsyncContextManager[Registry]:
+    registry = Registry(
+        store,
+        prober,
+        rules=Rules(ratio=settings.guard.ratio, clear=settings.guard.window),
+        retention=settings.expired_retention,
+        told=lambda seconds, readers: meters.propagation.observe(seconds),
+    )
+    return registry.open()
+
+
+def _gate(settings: Settings, addresses: Sequence[Address], tokens: Tokens | None) -> Gate:
+    hosts = [*settings.allowed_hosts, *(address.host for address in addresses)]
+    return Gate(hosts, tokens.known if tokens else _no_tokens)
 
 
 def _no_tokens() -> Sequence[bytes] | None:
     return None
+
+
+def _routes(settings: Settings, service: Service, store: Store, meters: Meters) -> list[Route]:
+    registry = service.registry
+    metrics = Metrics(registry, meters.lag, meters.commit, meters.propagation)
+    metrics.watch_edge(_edge(service))
+    operations = Operations(
+        registry,
+        service,
+        metrics,
+        meters.lag,
+        store=settings.store,
+        backups=store if isinstance(store, SqliteStore) else None,
+        document=lambda: document,
+    )
+    dots = settings.dotted_names
+    found = routes(Reads(registry, service, dots=dots), Writes(registry, dots=dots), operations)
+    document = openapi.document(found, __version__)
+    return found
 
 
 def _edge(service: Service) -> Edge:
@@ -218,21 +235,31 @@ def _edge(service: Service) -> Edge:
     )
 
 
-async def _watch_files(files: Sequence[Tokens | Certificates]) -> None:
-    """Read tokens and certificates again when they change; say so either way."""
-    told: dict[int, str | None] = {}
-    while True:
-        await asyncio.sleep(limits.FILES_CHECKED_S)
-        for number, file in enumerate(files):
-            problem = file.refresh()
-            name = type(file).__name__.lower()
-            if problem == "":
-                log.info("read again", file=name)
-            elif problem is not None and problem != told.get(number):
-                log.error(
-                    "a changed file cannot be used; the old one stays in force", file=name, problem=problem
-                )
-            told[number] = problem
+def _config(settings: Settings, service: Service, certificates: Certificates | None) -> uvicorn.Config:
+    return uvicorn.Config(
+        App(service),
+        http=bound_to(service),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        backlog=8192,
+        timeout_graceful_shutdown=max(int(settings.stop_within * limits.STOP_REQUESTS_SHARE), 1),
+        ssl_context_factory=(lambda config, default: certificates.context) if certificates else None,
+    )
+
+
+def _tokens(settings: Settings) -> Tokens | None:
+    return Tokens(settings.tokens_file) if settings.tokens_file else None
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    if settings.tls.cert is None or settings.tls.key is None:
+        return None
+    return Certificates(settings.tls.cert, settings.tls.key)
 
 
 async def _watchdog() -> None:
@@ -241,36 +268,3 @@ async def _watchdog() -> None:
     while interval is not None:
         systemd.notify(os.environ, systemd.WATCHDOG)
         await asyncio.sleep(interval)
-
-
-# --- Sockets ----------------------------------------------------------------------------------------------------------
-
-
-def _sockets(settings: Settings) -> list[socket.socket]:
-    """The sockets systemd opened for us, or our own. Raises `OSError` or `BadConfig`."""
-    passed = [socket.socket(fileno=fd) for fd in systemd.listen_fds(os.environ, os.getpid())]
-    sockets = passed or [listening(settings.listen)]
-    for each in sockets:
-        if problem := exposed(settings, _address(each)):
-            raise BadConfig("listen", "systemd" if passed else "settings", problem)
-    return sockets
-
-
-def listening(address: Address) -> socket.socket:
-    """A bound socket. Raises `OSError` naming the address and what to do."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((address.host, address.port))
-    except OSError as error:
-        bound.close()
-        hint = "is another registry running? choose another address with --listen"
-        raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}; {hint}") from None
-    bound.setblocking(False)
-    return bound
-
-
-def _address(bound: socket.socket) -> Address:
-    host, port = bound.getsockname()[:2]
-    return Address(host, port)

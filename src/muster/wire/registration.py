@@ -7,6 +7,7 @@ before anything is made; a refusal names the field.
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
@@ -71,6 +72,8 @@ class Registration(Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(RegisterBody)
+_SECRET = re.compile(r"[!-+\--~]*")
+"""Visible ASCII without the comma."""
 
 
 def parse(body: bytes, namespace: str, *, dots: bool = False) -> Registration:
@@ -106,7 +109,9 @@ def parse(body: bytes, namespace: str, *, dots: bool = False) -> Registration:
         instance=instance,
         incarnation=names.text(told.incarnation, "incarnation", limits.INCARNATION_CHARS),
         starting=told.status == "starting",
-        owner_secret=_owner_secret(told.owner_secret),
+        owner_secret=owner_secret(told.owner_secret)
+        if isinstance(told.owner_secret, str)
+        else told.owner_secret or None,
     )
 
 
@@ -222,10 +227,11 @@ def _lease(told: RegisterBody) -> LeaseTerms | None:
     )
 
 
-def _owner_secret(value: str | bool | None) -> str | bool | None:
-    if isinstance(value, str):
-        if not limits.OWNER_SECRET_MIN_CHARS <= len(value) <= limits.OWNER_SECRET_MAX_CHARS:
-            least, most = limits.OWNER_SECRET_MIN_CHARS, limits.OWNER_SECRET_MAX_CHARS
-            raise invalid("owner_secret", f"must be {least} to {most} characters")
-        return names.text(value, "owner_secret", limits.OWNER_SECRET_MAX_CHARS)
-    return value or None
+def owner_secret(value: str) -> str:
+    """A secret that fits a header, where several stand between commas."""
+    least, most = limits.OWNER_SECRET_MIN_CHARS, limits.OWNER_SECRET_MAX_CHARS
+    if not least <= len(value) <= most:
+        raise invalid("owner_secret", f"must be {least} to {most} characters")
+    if not _SECRET.fullmatch(value):
+        raise invalid("owner_secret", "may hold visible ASCII characters except ','")
+    return value
