@@ -4,12 +4,30 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+ENDING = (signal.SIGINT, signal.SIGTERM)
+
 Hear = Callable[[str, bytes], None]
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """A ^C waits until the block is over: a process must not be started and forgotten, nor the end be left half done."""
+    asked: list[int] = []
+    before = {each: signal.signal(each, lambda number, _: asked.append(number)) for each in ENDING}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    if asked:
+        raise KeyboardInterrupt
 
 
 class Process:
@@ -42,11 +60,19 @@ class Process:
         return self._popen.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
+        """Harmless to one that is gone."""
         self._popen.send_signal(number)
 
     def kill(self) -> None:
-        """Harmless to one that is gone."""
         self._popen.kill()
+
+    def end_by(self, deadline: float) -> None:
+        """Wait until then, at most; `deadline` in monotonic seconds."""
+        try:
+            self._popen.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.kill()
+            self._popen.wait()
 
     def wait(self, within: float) -> int:
         """The exit code. Raises `subprocess.TimeoutExpired`."""
@@ -60,9 +86,10 @@ class Process:
             self._hear(self.name, line)
 
 
-def kill_quietly(pid: int) -> None:
-    """A process that is not our child; it may be gone."""
+def kill_greeter(pid: int) -> None:
+    """It is not our child, so its id may be somebody else's by now: looked at first."""
     try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+        if b"demo.service" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGKILL)
+    except OSError:
+        pass  # it is gone

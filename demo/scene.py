@@ -14,10 +14,11 @@ import msgspec
 
 from .caller import SERVICE
 from .journal import Journal, Missing
-from .process import Process, kill_quietly
+from .process import Process, kill_greeter, undisturbed
 
 MUSTER = (sys.executable, "-m", "muster")
 LOOK_S = 0.02
+GRACE_S = 8.0
 
 
 class Instance:
@@ -33,7 +34,7 @@ class Instance:
         """Both at once, as if the machine had lost its memory. Returns when."""
         at = time.monotonic()
         self.wrapper.kill()
-        kill_quietly(self.pid)
+        kill_greeter(self.pid)
         self.wrapper.wait(5)
         return at
 
@@ -45,7 +46,6 @@ class Scene:
         self._directory = directory
         self._journal = journal
         self._processes: list[Process] = []
-        self._greeters: list[int] = []
         self._port = free_port()
         self.url = f"http://127.0.0.1:{self._port}"
         self.registry: Process | None = None
@@ -55,13 +55,15 @@ class Scene:
         return list(dict.fromkeys(process.name for process in self._processes))
 
     def end(self) -> None:
-        """At once: nobody is left who could mind."""
-        for process in self._processes:
-            process.kill()
-        for pid in self._greeters:
-            kill_quietly(pid)
-        for process in self._processes:
-            process.wait(5)
+        """Ask everybody at once, and make those who do not: `muster run` ends its greeter, unless it was killed itself."""
+        with undisturbed():
+            for process in self._processes:
+                process.signal(signal.SIGTERM)
+            deadline = time.monotonic() + GRACE_S
+            for process in self._processes:
+                process.end_by(deadline)
+            for line in self._journal.lines("serving"):
+                kill_greeter(line.told["pid"])
 
     def start_registry(self) -> float:
         """Returns how many seconds it took to be ready."""
@@ -91,7 +93,6 @@ class Scene:
         serving = self._journal.wait(
             f"{wrapper.name} serves", lambda line: line.who == wrapper.name and line.event == "serving", 15
         )
-        self._greeters.append(serving.told["pid"])
         return Instance(wrapper.name, zone, wrapper, serving.told["pid"])
 
     def start_caller(self, name: str, zone: str) -> float:
@@ -121,8 +122,9 @@ class Scene:
     def _start(self, name: str, command: tuple[str, ...], told: dict[str, str] | None = None) -> Process:
         ours = {key: value for key, value in os.environ.items() if not key.startswith("MUSTER_")}
         muster = {"MUSTER_URL": self.url, "MUSTER_CACHE_DIR": str(self._directory / "cache")}
-        process = Process(name, command, ours | muster | (told or {}), self._journal.add)
-        self._processes.append(process)
+        with undisturbed():
+            process = Process(name, command, ours | muster | (told or {}), self._journal.add)
+            self._processes.append(process)
         return process
 
     def _is_ready(self) -> bool:
