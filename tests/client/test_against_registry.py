@@ -11,14 +11,25 @@ import trustme
 from tests.cli.serving import Serving, serving
 from tests.client.conftest import QUICK, Follow, ports, until
 
-from muster.client import Absent, Bound, Discovery, RegisterBody, Registrar
+from muster.client import Absent, Bound, Discovery, Refused, RegisterBody, Registrar
 from muster.client.http import Request, Requests, access, part
+from muster.testing import FakeRegistry
 
 
 @pytest.fixture
 def real(tmp_path: Path) -> Iterator[Serving]:
     with serving(tmp_path / "data") as real:
         yield real
+
+
+@pytest.fixture(params=["fake", "real"])
+def anywhere(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of a registry: what holds at the real one holds at the fake we ship."""
+    if request.param == "fake":
+        with FakeRegistry() as fake:
+            yield fake.url
+    else:
+        yield request.getfixturevalue("real").url
 
 
 def port_of(real: Serving) -> int:
@@ -56,11 +67,11 @@ def vouched_again(discovery: Discovery) -> None:
     until(discovery, lambda: discovery._board.vouched["web"] > before)
 
 
-def test_registered_found_drained_gone(real: Serving, follow: Follow) -> None:
-    discovery = follow("web", urls=real.url)
+def test_registered_found_drained_gone(anywhere: str, follow: Follow) -> None:
+    discovery = follow("web", urls=anywhere)
     discovery.wait_ready()
     assert isinstance(discovery.mirror("web"), Absent)
-    with registrar(real.url, zone="a") as mine:
+    with registrar(anywhere, zone="a") as mine:
         mine.wait_registered()
         until(discovery, lambda: ports(discovery) == {1})
         assert discovery.pick("web").instance.zone == "a"
@@ -153,17 +164,50 @@ def test_started_while_it_is_away(real: Serving, follow: Follow, tmp_path: Path)
     assert second.pick("web").port == 1
 
 
-def test_the_newer_incarnation_wins(real: Serving) -> None:
+def test_the_newer_incarnation_wins(anywhere: str) -> None:
     superseded = threading.Event()
     body = RegisterBody(service="web", instance_id="web-1", port=1, ttl=2, heartbeat_interval=0.2)
-    with Registrar(real.url, body, on_superseded=superseded.set, timing=QUICK) as older:
+    with Registrar(anywhere, body, on_superseded=superseded.set, timing=QUICK) as older:
         older.wait_registered()
-        with registrar(real.url) as newer:
+        with registrar(anywhere) as newer:
             newer.wait_registered()
             assert superseded.wait(20)
             older.deregister()
             assert newer.status().state == "registered"
-            send(real.url, "GET", f"/instances/{part('web-1')}")
+            send(anywhere, "GET", f"/instances/{part('web-1')}")
+
+
+REFUSED = [
+    (Request("PUT", "/heartbeat/nobody"), (404, "unknown_instance", None)),
+    (Request("DELETE", "/instances/nobody"), (404, "unknown_instance", None)),
+    (Request("POST", "/instances/nobody/drain"), (404, "unknown_instance", None)),
+    (Request("GET", "/services/nothing/instances"), (404, "unknown_service", None)),
+    (Request("GET", "/nothing"), (404, "unknown_path", None)),
+    (
+        Request("POST", "/register", body={"service": "web", "host": "a", "port": 0}),
+        (400, "invalid_request", "port"),
+    ),
+]
+
+
+def test_a_refusal_is_the_same_everywhere(anywhere: str) -> None:
+    requests = Requests(access(anywhere))
+    assert [(request, refusal(requests, request)) for request, _ in REFUSED] == REFUSED
+    requests.close()
+
+
+def refusal(requests: Requests, request: Request) -> tuple[int, str, str | None]:
+    with pytest.raises(Refused) as caught:
+        requests.send(request)
+    return caught.value.status, caught.value.code, caught.value.field
+
+
+def test_registering_twice_is_registering_once(anywhere: str) -> None:
+    body = {"service": "web", "instance_id": "web-1", "host": "10.0.0.1", "port": 1, "incarnation": "a"}
+    requests = Requests(access(anywhere))
+    first, again = (requests.send(Request("POST", "/register", body=body)) for _ in range(2))
+    assert (first.status, again.status) == (201, 200)
+    requests.close()
 
 
 def test_over_tls_with_a_certificate_that_is_verified(tmp_path: Path, follow: Follow) -> None:
