@@ -1,18 +1,25 @@
 """Writes the pages of docs/ that are made from code. `make docs` runs it; a test finds pages that are out of date.
 
-    python docs/generate.py          write them
-    python docs/generate.py --check  say which differ, and fail if any does
+python docs/generate.py          write them
+python docs/generate.py --check  say which differ, and fail if any does
 """
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from made import configuration, errors, http, limits, metrics
+
 from muster.cli import reference
 
 DOCS = Path(__file__).parent
 PAGES: dict[str, Callable[[], str]] = {
     "reference/cli.md": reference.page,
+    "reference/configuration.md": configuration.page,
+    "reference/errors.md": errors.page,
+    "reference/http.md": http.page,
+    "reference/limits.md": limits.page,
+    "reference/metrics.md": metrics.page,
 }
 """page -> what makes it."""
 

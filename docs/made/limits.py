@@ -1,0 +1,63 @@
+"""`reference/limits.md`: every bound with its unit and its reason, read from the file that holds them."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from muster.model import limits
+
+from .markdown import code, head, table
+
+INTRODUCTION = """\
+Whatever is over a bound is refused, with a problem that names the field, or waits its turn; nothing is cut silently. What an
+operator can change is in [configuration](configuration.md); the rest is a promise to every client.
+
+A reason stands with the last of the bounds it is about.
+"""
+SECTION = re.compile(r"# --- (.+?) -+$")
+UNITS = {"S": "s", "BYTES": "bytes", "CHARS": "characters", "PAGES": "pages"}
+
+
+def page() -> str:
+    source = Path(limits.__file__).read_text()
+    parts = [head("Limits", "`muster.model.limits`"), INTRODUCTION]
+    for title, rows in sections(source):
+        parts += [f"## {title}\n", table(("bound", "value", "why"), rows)]
+    return "\n".join(parts)
+
+
+def sections(source: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    starts = [
+        (number, match[1])
+        for number, line in enumerate(source.splitlines(), 1)
+        if (match := SECTION.match(line))
+    ]
+    ends = [number for number, _ in starts[1:]] + [len(source)]
+    body = ast.parse(source).body
+    for (start, title), end in zip(starts, ends, strict=True):
+        yield title, list(bounds([node for node in body if start < node.lineno < end]))
+
+
+def bounds(nodes: list[ast.stmt]) -> Iterator[tuple[str, str, str]]:
+    for node, after in zip(nodes, [*nodes[1:], None], strict=True):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)]):
+                yield code(name), value(name, getattr(limits, name)), reason(after)
+
+
+def reason(node: ast.stmt | None) -> str:
+    match node:
+        case ast.Expr(value=ast.Constant(value=str(text))):
+            return text
+    return ""
+
+
+def value(name: str, number: float) -> str:
+    told = (
+        f"{number:,}" if isinstance(number, int) else f"{number:,g}" if number >= 0.001 else f"{number:.6f}"
+    )
+    if name.endswith("_PER_S"):
+        return f"{told} per s"
+    unit = UNITS.get(name.rpartition("_")[2], "")
+    return f"{told} {unit}".strip()

@@ -1,0 +1,68 @@
+"""`reference/metrics.md`: every metric, from a scrape of a registry that has something to tell."""
+
+import asyncio
+import http.client
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from muster.server.app import running
+from muster.server.settings import Address, Settings
+from muster.server.sockets import listening
+
+from .markdown import code, head, table
+
+INTRODUCTION = """\
+`GET /metrics`, in Prometheus' text format. Counters begin at zero when the registry starts. Label sets are bounded: services
+beyond [`METRIC_SERVICES`](limits.md#metrics) are summed under `(other)`. [Production](../how-to/production.md#alerts) says which
+of them to be woken by.
+"""
+ABOUT = re.compile(r"# (HELP|TYPE) (\S+) (.*)")
+SAMPLE = re.compile(r"(\w+?)(?:_bucket)?\{(.*?)\} ")
+LABEL = re.compile(r'(\w+)="')
+
+
+def page() -> str:
+    return "\n".join(
+        (
+            head("Metrics", "a scrape"),
+            INTRODUCTION,
+            table(("metric", "type", "labels", ""), rows(asyncio.run(scrape()))),
+        )
+    )
+
+
+def rows(scraped: str) -> Iterator[tuple[str, str, str, str]]:
+    about: dict[str, dict[str, str]] = {}
+    labels: dict[str, list[str]] = {}
+    for line in scraped.splitlines():
+        if match := ABOUT.match(line):
+            about.setdefault(match[2], {})[match[1]] = match[3]
+        elif match := SAMPLE.match(line):
+            labels[match[1]] = [name for name in LABEL.findall(match[2]) if name != "le"]
+    for name in sorted(about):
+        told = ", ".join(map(code, labels.get(name, [])))
+        yield code(name), about[name]["TYPE"], told, about[name]["HELP"]
+
+
+async def scrape() -> str:
+    """Of a registry with one instance, and one request that was refused: so that labels show."""
+    sockets = [listening(Address("127.0.0.1", 0))]
+    async with running(Settings(store="memory"), sockets) as server:
+        address = urlsplit(server.url).netloc
+        body = b'{"service":"web","host":"127.0.0.1","port":1,"checks":[{"kind":"ttl","ttl":"30s"}]}'
+        await asyncio.to_thread(ask, address, "POST", "/v1/register", body)
+        await asyncio.to_thread(
+            ask, address, "POST", "/v1/instances/web-127.0.0.1-1/check", b'{"result":"pass"}'
+        )
+        await asyncio.to_thread(ask, address, "GET", "/v1/no-such-path")
+        return await asyncio.to_thread(ask, address, "GET", "/metrics")
+
+
+def ask(address: str, method: str, path: str, body: bytes | None = None) -> str:
+    connection = http.client.HTTPConnection(address, timeout=10)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
+        return connection.getresponse().read().decode()
+    finally:
+        connection.close()
