@@ -79,8 +79,8 @@ def _check(tracker: Tracker, now: float) -> bodies.CheckDetail:
     )
 
 
-def explain(registry: Registry, entry: Entry) -> bodies.Explanation:
-    """Why callers do or do not get the instance."""
+def explain(registry: Registry, entry: Entry, zone: str) -> bodies.Explanation:
+    """Why callers do or do not get the instance. `zone`: the caller's, empty if it does not matter."""
     record, facts = entry.record, entry.record.facts
     because = [f"it is {entry.status}: {reason_of(facts)}"]
     if facts.overdue:
@@ -95,6 +95,8 @@ def explain(registry: Registry, entry: Entry) -> bodies.Explanation:
         for tracker in registry.machine.checks.of(record.key)
         if tracker.health != "passing"
     ]
+    if zone and zone != record.instance.zone:
+        because.append(f"it is in zone {record.instance.zone!r}, its caller in {zone!r}")
     if record.instance.weight == 0:
         because.append("its weight is 0: pickers choose it only when nothing else is left")
     return bodies.Explanation(

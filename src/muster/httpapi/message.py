@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Protocol
 from urllib.parse import parse_qs
@@ -132,6 +132,14 @@ def answer(value: Any, status: int = 200, headers: Headers = ()) -> Response:
 NO_CONTENT = Response(204)
 
 
+class MethodNotAllowed(Rejected):
+    """`allow`: the methods there are, which RFC 9110 section 15.5.6 wants said in a header."""
+
+    def __init__(self, methods: Collection[str]) -> None:
+        self.allow = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
+        super().__init__("method_not_allowed", f"allowed here: {self.allow}")
+
+
 def refusal(error: Rejected | Unavailable, extra: Mapping[str, Any] | None = None) -> Response:
     """The problem of an error: the one place where errors become HTTP. `extra` are extension members (RFC 9457 section 3.2)."""
     status, _ = CODES[error.code]
@@ -145,6 +153,8 @@ def refusal(error: Rejected | Unavailable, extra: Mapping[str, Any] | None = Non
         headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
     if error.code == "token_required":
         headers.append((b"www-authenticate", b'Bearer realm="muster"'))
+    if isinstance(error, MethodNotAllowed):
+        headers.append((b"allow", error.allow.encode()))
     return Response(status, body, headers, problems.MEDIA_TYPE.encode())
 
 

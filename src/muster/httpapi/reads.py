@@ -121,7 +121,10 @@ class Reads:
             raise Rejected(
                 "unknown_instance", "no such instance: it never registered, left, or its retention is over"
             )
-        return answer(explain(self._registry, entry))
+        service = request.one("service", entry.service.name)
+        if service.lower() != entry.service.name:
+            raise Rejected("unknown_instance", f"its service is {entry.service.name!r}", field="service")
+        return answer(explain(self._registry, entry, request.one("zone")))
 
     # --- Streams ----------------------------------------------------------------------------------------------------
 

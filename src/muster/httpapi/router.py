@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
-from muster.httpapi.message import Request
+from muster.httpapi.message import MethodNotAllowed, Request
 from muster.model.errors import Rejected
 
 Handler = Callable[[Request], Any]
@@ -80,7 +80,7 @@ class Router:
         if found is None:
             if not methods:
                 raise Rejected("unknown_path", "no such route; /openapi.json lists them")
-            raise Rejected("method_not_allowed", f"allowed here: {', '.join(sorted(methods))}")
+            raise MethodNotAllowed(methods)
         route, names = found
         return Match(route, dict(zip(names, map(_decoded, values), strict=True)))
 
