@@ -8,16 +8,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 import click
+
+from muster.model import durations
 
 from .exits import Exit
 from .failures import Failure, unusable_file
 
 try:
-    from muster.server.config import BadConfig, Configuration, Value, resolve
+    from muster.server.config import BadConfig, Configuration, resolve
     from muster.server.options import OPTIONS, Option, plain
+    from muster.server.settings import Address, Seconds
 except ModuleNotFoundError as error:
     raise Failure(
         f"running a registry needs {error.name}", "install it: pip install 'musterd[server]'", code=Exit.USAGE
@@ -42,15 +45,23 @@ def settings_options(command: Command) -> Command:
     )(command)
 
 
+METAVARS: Final[dict[object, str]] = {
+    Address: "HOST:PORT",
+    Seconds: "TIME",
+    Path: "PATH",
+    Path | None: "PATH",
+    tuple[str, ...]: "NAME,...",
+    float: "NUMBER",
+}
+
+
 def _flag(option: Option) -> Callable[[Command], Command]:
     """Values stay text: the server reads and refuses them, in the same words wherever they come from."""
     kind = plain(option)
-    about = f"{option.about}.{_default(option)}"
+    about = f"{option.about[0].upper()}{option.about[1:]}.{_default(option)}"
     if kind is bool:
         return click.option(option.flag, _parameter(option), is_flag=True, default=None, help=about)
-    metavar = (
-        "|".join(get_args(kind)) if get_origin(kind) is Literal else option.key.rpartition(".")[2].upper()
-    )
+    metavar = "|".join(get_args(kind)) if get_origin(kind) is Literal else METAVARS.get(kind)
     return click.option(option.flag, _parameter(option), metavar=metavar, help=about)
 
 
@@ -59,9 +70,8 @@ def _parameter(option: Option) -> str:
 
 
 def _default(option: Option) -> str:
-    if option.default in (None, (), False):
-        return ""
-    return f"  [default: {option.default}]"
+    text = written(option.default)
+    return f"  [default: {text}]" if text not in ("", "false") else ""
 
 
 def configuration(file: Path | None, flags: Mapping[str, object]) -> Configuration:
@@ -84,14 +94,17 @@ def _text(file: Path | None) -> str | None:
         raise unusable_file(file, reason or str(error)) from None
 
 
-def shown_value(value: Value) -> str:
-    """A setting as it would be written on the command line."""
-    match value.value:
+def written(value: object) -> str:
+    """A setting's value as it would be written on the command line; empty for none."""
+    match value:
         case None:
             return ""
-        case bool(flag):
-            return "true" if flag else "false"
-        case tuple(words) if not hasattr(words, "_fields"):
-            return ",".join(words)
-        case other:
-            return str(other)
+        case bool():
+            return "true" if value else "false"
+        case Seconds():
+            return durations.show(value)
+        case Address():
+            return str(value)
+        case tuple():
+            return ",".join(map(str, value))
+    return str(value)

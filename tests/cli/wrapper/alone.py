@@ -36,7 +36,7 @@ class Teller:
 
 
 def main(port: int, answer: str, command: list[str], limit: float = LIMIT_S) -> int:
-    plan = Plan("127.0.0.1", port, frozenset({port}), port > 0, float(os.environ.get("LIMIT", limit)))
+    plan = Plan("127.0.0.1", port, frozenset({port} - {0}), port > 0, float(os.environ.get("LIMIT", limit)))
     try:
         return run(command, os.environ, plan, lambda events: Teller(events, answer), say)
     except Failure as failure:

@@ -1,12 +1,13 @@
 """Wrapped programs as tests see them: started, read line by line, signalled, and always ended."""
 
+import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -15,9 +16,12 @@ SERVER = (sys.executable, str(HERE / "slow_server.py"))
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Nobody listens there, and no connection begins there: below the ports that the kernel gives to connections."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 class Wrapped:
@@ -45,7 +49,7 @@ class Wrapped:
         return self.process.wait(timeout=30)
 
 
-@contextmanager
+@contextlib.contextmanager
 def started(*command: str, **environ: str) -> Iterator[Wrapped]:
     process = subprocess.Popen(
         command,

@@ -1,13 +1,14 @@
 """A server that takes its time: answers each line `SECONDS` after as many seconds. Says on standard output what it does.
 
-On TERM it says `term` and ends at once with 0, as a careless server does: a request under way is then lost.
+On TERM (INT, QUIT) it says `term` and ends at once with 0, as a careless server does: a request under way is then lost.
 """
 
 import os
 import signal
 import socketserver
-import sys
 import threading
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
 def say(line: str) -> None:
@@ -27,20 +28,15 @@ class Server(socketserver.ThreadingTCPServer):
 
 
 def main() -> None:
-    ended = threading.Event()
-
-    def end(signum: int, frame: object) -> None:
-        say(signal.Signals(signum).name.removeprefix("SIG").lower())
-        ended.set()
-
-    for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(signum, end)
-    signal.signal(signal.SIGHUP, lambda signum, frame: say("hup"))
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, SIGNALS
+    )  # waited for: a handler can be late while its thread sleeps
     with Server(("127.0.0.1", int(os.environ["PORT"])), Answering) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         say("ready")
-        ended.wait()
-    sys.exit(0)
+        while (received := signal.sigwait(SIGNALS)) == signal.SIGHUP:
+            say("hup")
+        say(received.name.removeprefix("SIG").lower())
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 import socket
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 
 import pytest
+from tests.cli.wrapper.programs import free_port
 
 from muster.cli.wrapper.connections import Connection, parse_listed, to_ports
 from muster.cli.wrapper.idle import quiet_for
@@ -13,12 +14,19 @@ from muster.cli.wrapper.idle import quiet_for
 @pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket, int]]:
     """Client, server, and the server's port."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
-        port = listening.getsockname()[1]
-        with closing(socket.create_connection(("127.0.0.1", port))) as client:
-            server, _ = listening.accept()
-            with closing(server):
-                yield client, server, port
+    with connected("127.0.0.1", socket.AF_INET) as made:
+        yield made
+
+
+@contextmanager
+def connected(host: str, family: socket.AddressFamily) -> Iterator[tuple[socket.socket, socket.socket, int]]:
+    port = free_port()
+    with (
+        closing(socket.create_server((host, port), family=family)) as listening,
+        closing(socket.create_connection((host, port))) as client,
+        closing(listening.accept()[0]) as server,
+    ):
+        yield client, server, port
 
 
 def only(port: int) -> Connection:
@@ -59,12 +67,8 @@ def test_a_connection_the_peer_has_half_closed_still_counts(
 
 
 def test_ipv6_is_seen_too() -> None:
-    with closing(socket.create_server(("::1", 0), family=socket.AF_INET6)) as listening:
-        port = listening.getsockname()[1]
-        with closing(socket.create_connection(("::1", port))):
-            server, _ = listening.accept()
-            assert only(port).queued == 0
-            server.close()
+    with connected("::1", socket.AF_INET6) as (_, _, port):
+        assert only(port).queued == 0
 
 
 PROC = """\

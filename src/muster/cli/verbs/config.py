@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from muster.cli.output import Format, output_option, show
-from muster.cli.settings import configuration, settings_options, shown_value
+from muster.cli.settings import configuration, settings_options, written
 from muster.cli.table import Table
 
 
@@ -20,6 +20,6 @@ def command(config: Path | None, output: Format, **flags: object) -> None:
     Takes the same flags, environment and file as `muster serve`, and refuses the same mistakes; starts nothing.
     """
     values = configuration(config, flags).values
-    rows = [(value.option.key, shown_value(value), value.source) for value in values]
+    rows = [(value.option.key, written(value.value), value.source) for value in values]
     told = [{"key": key, "value": value, "source": source} for key, value, source in rows]
     show(told, output, lambda: Table(("setting", "value", "from"), rows))

@@ -50,7 +50,13 @@ def command(target: Target, service: str, zone: str, everything: bool, wait: flo
     access = target.access()
     token = access.token()
     with muster.Discovery(
-        target.url, [service], namespace=target.namespace, zone=zone, token=token or None, tls=access.tls
+        target.url,
+        [service],
+        namespace=target.namespace,
+        zone=zone,
+        token=token or None,
+        tls=access.tls,
+        dotted_names=True,
     ) as discovery:
         choices = _choices(discovery, service, zone, wait, everything=everything)
     if everything:
