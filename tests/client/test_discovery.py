@@ -84,6 +84,13 @@ def test_a_name_that_cannot_be_is_refused_at_once(follow: Follow) -> None:
         follow("web service")
 
 
+def test_dots_are_for_registries_that_allow_them(registry: FakeRegistry, follow: Follow) -> None:
+    discovery = follow("web")
+    with pytest.raises(Rejected):
+        discovery.pick("web.eu")
+    follow("web.eu", dotted_names=True).wait_ready()
+
+
 def test_nobody_of_that_name(follow: Follow) -> None:
     discovery = follow("web")
     discovery.wait_ready()

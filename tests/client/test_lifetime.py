@@ -22,10 +22,20 @@ def ours() -> list[threading.Thread]:
 
 
 def sockets_towards(registry: FakeRegistry) -> int:
-    """Connections of this process to the registry, by its port, as the kernel knows them."""
+    """Sockets of this process that are connected to the registry, by its port, as the kernel knows them."""
     port = f":{int(registry.url.rpartition(':')[2]):04X}"
-    lines = Path("/proc/self/net/tcp").read_text().splitlines()[1:]
-    return sum(line.split()[2].endswith(port) and line.split()[3] == "01" for line in lines)
+    lines = (line.split() for line in Path("/proc/self/net/tcp").read_text().splitlines()[1:])
+    connected = {f"socket:[{fields[9]}]" for fields in lines if fields[2].endswith(port)}
+    held = (contents(path) for path in Path("/proc/self/fd").iterdir())
+    return sum(what in connected for what in held)
+
+
+def contents(descriptor: Path) -> str:
+    """What a descriptor leads to; nothing if it was closed meanwhile."""
+    try:
+        return str(descriptor.readlink())
+    except FileNotFoundError:
+        return ""
 
 
 def test_close_leaves_no_thread_and_no_socket(registry: FakeRegistry, tmp_path: Path) -> None:
@@ -40,6 +50,7 @@ def test_close_leaves_no_thread_and_no_socket(registry: FakeRegistry, tmp_path: 
             registrar.wait_registered()
             registry.ask_for_ack("web")
             registry.wait(lambda: bool(registry.acknowledged))
+            assert sockets_towards(registry) >= 3
         registry.acknowledged.clear()
     assert len(ours()) == before
     registry.wait(lambda: not registry.watchers)

@@ -280,6 +280,13 @@ def test_a_revision_is_acknowledged_once_readers_have_it() -> None:
     assert reader.mirrors.acknowledge() == {}
 
 
+def test_an_acknowledgement_that_was_lost_is_told_again() -> None:
+    reader = bound()
+    reader.hear(remove(11, "web-1"), AckEvent("web", 11), mark=11)
+    reader.mirrors.owe(reader.mirrors.acknowledge())
+    assert reader.mirrors.acknowledge() == {"web": 11}
+
+
 def test_an_acknowledgement_waits_for_its_revision() -> None:
     reader = bound()
     reader.hear(AckEvent("web", 11))

@@ -24,6 +24,8 @@ from random import Random
 from types import TracebackType
 from typing import Self, assert_never
 
+from msgspec.structs import replace
+
 from muster.model import limits, names
 from muster.wire.view import InstanceView
 
@@ -47,7 +49,8 @@ _TURNS = 1 << 16
 class Discovery:
     """`urls`: one registry, several, or a text with commas. `services`: those to follow from the start; others are
     followed from their first mention on. `token`: the token, or the path of the file it is in. `cache_dir`: where the last
-    known good is kept (None: nowhere). Raises ValueError or `Rejected` for what cannot be.
+    known good is kept (None: nowhere). `dotted_names`: the registry is configured to allow dots in names. Raises ValueError
+    or `Rejected` for what cannot be.
     """
 
     def __init__(
@@ -60,12 +63,14 @@ class Discovery:
         token: str | Path | None = None,
         tls: ssl.SSLContext | None = None,
         cache_dir: str | Path | None = None,
+        dotted_names: bool = False,
         timing: Timing = USUAL,
         clock: Callable[[], float] = time.monotonic,
         rng: Random | None = None,
     ) -> None:
         self._access = access(urls, namespace=namespace, token=token, tls=tls)
-        self._services = _distinct(services)
+        self._dotted_names = dotted_names
+        self._services = self._distinct(services)
         self._zone = zone
         self._timing = timing
         self._rng = rng = rng or Random()  # noqa: S311 - jitter, no secret
@@ -97,6 +102,7 @@ class Discovery:
             token=told.token,
             tls=told.tls,
             cache_dir=told.cache_dir,
+            dotted_names=told.dotted_names,
             timing=timing,
         )
 
@@ -132,7 +138,7 @@ class Discovery:
 
     def wait_ready(self, timeout: float = 10.0, *services: str) -> None:
         """Until each service (those named, or all) is bound or absent, live or from disk. Raises `NotReady`."""
-        wanted = _distinct(services) or self._services
+        wanted = self._distinct(services) or self._services
         for service in wanted:
             self._follow(service)
         self.start()
@@ -150,7 +156,7 @@ class Discovery:
 
     def changes(self, *services: str, timeout: float | None = None) -> Changes:
         """Mirrors as they change, for `for` and `async for`."""
-        wanted = _distinct(services)
+        wanted = self._distinct(services)
         for service in wanted:
             self._follow(service)
         return Changes(self._board, wanted, timeout)
@@ -169,7 +175,7 @@ class Discovery:
             settled=mirrors.settled if mirrors else False,
             position=str(mirrors.position or "") if mirrors else "",
             cache_dir=str(self._cache_dir) if self._cache_dir else None,
-            counts=board.counts,
+            counts=replace(board.counts),
             services={
                 name: status.of(board.mirror(name), self._in_rotation(name)) for name in self._services
             },
@@ -265,17 +271,28 @@ class Discovery:
 
     def _follow(self, service: str) -> str:
         """See to it that the service is followed; its name as the registry has it."""
-        name = service if service in self._snapshots else names.service_name(service, dots=True)
+        name = service if service in self._snapshots else self._name(service)
         if self._closed:
             raise NoEndpoint(name, "closed")
         if name not in self._services:
             with self._lock:
-                self._services = _distinct((*self._services, name))
+                self._services = self._distinct((*self._services, name))
                 if self._following is not None:
                     self._following.want(self._services)
         if self._following is None:
             self.start()
         return name
+
+    def _distinct(self, services: Iterable[str]) -> tuple[str, ...]:
+        """Raises ValueError, or `Rejected` for a name that no service can have."""
+        wanted = tuple(dict.fromkeys(self._name(service) for service in services))
+        if len(wanted) > limits.WATCH_SERVICES:
+            raise ValueError(f"one Discovery follows {limits.WATCH_SERVICES} services, not {len(wanted)}")
+        return wanted
+
+    def _name(self, service: str) -> str:
+        """As the registry has it. Checked here, because a registry refuses a stream for one wrong name among many."""
+        return names.service_name(service, dots=self._dotted_names)
 
     def _disk(self) -> Disk | None:
         if self._cache_dir is None:
@@ -300,11 +317,3 @@ async def _aside(work: Callable[..., None], *arguments: object) -> None:
     import asyncio  # late: half of what importing us would cost programs without a loop
 
     await asyncio.to_thread(work, *arguments)
-
-
-def _distinct(services: Iterable[str]) -> tuple[str, ...]:
-    """Raises ValueError, or `Rejected` for a name that no service can have."""
-    wanted = tuple(dict.fromkeys(names.service_name(service, dots=True) for service in services))
-    if len(wanted) > limits.WATCH_SERVICES:
-        raise ValueError(f"one Discovery follows {limits.WATCH_SERVICES} services, not {len(wanted)}")
-    return wanted

@@ -23,6 +23,7 @@ class Environment(Struct, frozen=True):
     zone: str = ""
     token: str | Path | None = None
     cache_dir: Path | None = None
+    dotted_names: bool = False
     tls: ssl.SSLContext | None = None
 
 
@@ -38,6 +39,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         zone=environ.get("MUSTER_ZONE", ""),
         token=Path(token_file) if token_file else token or None,
         cache_dir=_cache_dir(environ),
+        dotted_names=environ.get("MUSTER_DOTTED_NAMES", "").lower() in ("1", "true", "yes", "on"),
         tls=ssl.create_default_context(cafile=ca_file) if ca_file else None,
     )
 

@@ -203,6 +203,8 @@ class Following:
         with contextlib.closing(connect(registry, self._access, self._timing)) as stream:
             self._stream = stream
             try:
+                if self._interrupted:
+                    raise Lost("closed", "while it was being opened")
                 stream.begin(head)
                 self._opened(stream, anew=resume is None)
                 yield stream
@@ -250,7 +252,7 @@ class Following:
         self._keep(snapshots)
 
     def _acknowledge(self, stream: Stream) -> None:
-        """Best effort: whoever waits for it gives up by himself."""
+        """Tried again with the next message, as long as this stream lasts; whoever waits for it gives up by himself."""
         connection = self.connection
         if connection is None or not (done := self._mirrors.acknowledge()):
             return
@@ -259,6 +261,7 @@ class Following:
             self._acks.send(Request("POST", "/acks", body=body), only=stream.registry)
             self._board.counts.acknowledged += len(done)
         except RegistryError as error:
+            self._mirrors.owe(done)
             log.info("an acknowledgement was lost: %s", error)
 
     def _keep(self, snapshots: list[Snapshot]) -> None:

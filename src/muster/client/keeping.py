@@ -168,12 +168,20 @@ class Keeping:
             attempt = rounds.elsewhere()
 
     def _hold(self, registry: Registry) -> None:
+        generation = self.tenure.generation
+
+        def current() -> bool:
+            return not self._over() and self.tenure.generation == generation
+
         try:
-            self.session.hold(registry, self.id, self.tenure.generation, self._secret)
+            self.session.hold(registry, self.id, generation, self._secret, wanted=current)
         except Refused as refused:
-            self._refused(refused)
+            # What is said of an earlier registration of ours must not end the present one.
+            if current():
+                self._refused(refused)
         except _FAILURES as error:
-            log.info("the session of %s at %s: %s", self.id, registry, error)
+            if current():
+                log.info("the session of %s at %s: %s", self.id, registry, error)
 
     def _session_wanted(self, after: float) -> bool:
         """After `after` seconds, and once there is a leased instance to hold one for. False: never again."""

@@ -197,6 +197,11 @@ class Mirrors:
             del self._asked[name]
         return done
 
+    def owe(self, lost: dict[str, int]) -> None:
+        """These acknowledgements did not arrive: tell them again."""
+        for name, revision in lost.items():
+            self._ask(name, revision)
+
     def _begin(self, event: Event) -> Step | None:
         """The first word decides what the stream tells: how things went on, or everything anew."""
         match event:
@@ -224,8 +229,7 @@ class Mirrors:
             case AliveEvent():
                 return self._alive(event, now)
             case AckEvent():
-                if event.service in self._services:
-                    self._asked[event.service] = max(event.revision, self._asked.get(event.service, 0))
+                self._ask(event.service, event.revision)
             case ResetEvent():
                 self._reset(event.epoch)
             case GoAwayEvent():
@@ -305,6 +309,10 @@ class Mirrors:
             return Resync(f"epoch {place.epoch} on a stream of {self.epoch or 'none'}")
         self.position = place
         return None
+
+    def _ask(self, name: str, revision: int) -> None:
+        if name in self._services:
+            self._asked[name] = max(revision, self._asked.get(name, 0))
 
     def _has(self, name: str, revision: int) -> bool:
         service = self._services[name]

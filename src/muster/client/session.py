@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
 from .address import Registry
 from .http import Access, part
-from .stream import Stream, connect, request_head
+from .stream import Lost, Stream, connect, request_head
 from .timing import Timing
 
 
@@ -22,14 +23,19 @@ class Session:
     def __repr__(self) -> str:
         return f"<Session {'open' if self.open else 'closed'}>"
 
-    def hold(self, registry: Registry, id: str, generation: int, secret: str) -> None:
-        """Hold it for as long as it lasts. Always raises in the end: `Lost`, `Refused`, OSError."""
+    def hold(
+        self, registry: Registry, id: str, generation: int, secret: str, *, wanted: Callable[[], bool]
+    ) -> None:
+        """Hold it for as long as it lasts. Always raises in the end: `Lost`, `Refused`, OSError. Whoever makes `wanted` false
+        calls `interrupt` then."""
         path = f"/instances/{part(id)}/session"
         target = self._access.target(registry, path, {"generation": generation})
         head = request_head(registry, target, self._access.headers(secret))
         with contextlib.closing(connect(registry, self._access, self._timing)) as stream:
             self._stream = stream
             try:
+                if not wanted():
+                    raise Lost("closed", "while it was being opened")
                 stream.begin(head)
                 self.open = True
                 while True:
