@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 from uvicorn.config import Config
@@ -25,6 +26,10 @@ from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 
 TERMINATOR = b"\r\n\r\n"
+UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+DECLINED = b"\r\ndeclined:"
+"""We take up no offer of another protocol (RFC 9110 section 7.8 lets us). The parser would, and lose the request's body over it;
+so it is not shown the header. Java's HttpClient makes such an offer with every first request."""
 
 log = logging.getLogger("muster.http")
 
@@ -134,6 +139,8 @@ class MusterProtocol(HttpToolsProtocol):
         self._whole = data if self.begun == 0.0 else b""
         if self._in_head:
             self._more_head_bytes += len(data)  # A header without end is not reported by the parser.
+        if data.find(b"pgrade:", 0, limits.HEAD_BYTES) > 0:
+            data = UPGRADE.sub(DECLINED, data)
         super().data_received(data)
         self._whole = b""
         if self._in_head and self._more_head_bytes > limits.HEAD_BYTES and not self._refused:
