@@ -71,6 +71,36 @@ def test_ipv6_is_seen_too() -> None:
         assert only(port).queued == 0
 
 
+def test_what_others_call_from_the_same_port_of_another_address_does_not_count() -> None:
+    with (
+        closing(socket.create_server(("127.0.0.1", 0))) as elsewhere,
+        closing(socket.create_server(("127.0.0.1", port := free_port()))),
+        closing(socket.socket()) as other,
+    ):
+        other.bind(("127.0.2.1", port))
+        other.connect(elsewhere.getsockname())
+        assert to_ports(frozenset({port})) == ()
+
+
+def test_what_was_accepted_counts_when_nobody_listens_any_more() -> None:
+    with (
+        closing(socket.create_server(("127.0.0.1", port := free_port()))) as listening,
+        closing(socket.create_connection(("127.0.0.1", port))),
+        closing(listening.accept()[0]),
+    ):
+        listening.close()
+        assert only(port).queued == 0
+
+
+def test_a_server_on_every_address_sees_all_of_them() -> None:
+    with (
+        closing(socket.create_server(("0.0.0.0", port := free_port()))) as listening,
+        closing(socket.create_connection(("127.0.2.1", port))),
+        closing(listening.accept()[0]),
+    ):
+        assert only(port).queued == 0
+
+
 PROC = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-ESTABLISHED, CLOSE_WAIT = 1, 8
+ESTABLISHED, CLOSE_WAIT, LISTEN = 1, 8, 10
 """CLOSE_WAIT: the peer has said all it has to say, and may still wait for its answer."""
 OPEN: Final = (ESTABLISHED, CLOSE_WAIT)
 
@@ -55,6 +55,9 @@ _PORTS = struct.Struct(
     ">HH"
 )  # inet_diag_sockid begins with source and destination port; 44 more bytes follow
 _QUEUES = struct.Struct("=II")  # inet_diag_msg at 56: receive and send queue
+_STATE = 1  # where inet_diag_msg has it
+_SOURCE = slice(8, 24)  # the local address; an IPv4 one fills four bytes
+_ANY = bytes(16)
 _ATTRIBUTE = struct.Struct("=HH")  # rtattr: length, type
 _AGES = struct.Struct("=IIII")  # tcp_info at 44: ms since data sent, ack sent, data received, ack received
 _COUNT = struct.Struct("=Q")  # tcp_info at 128: bytes received; at 200, since Linux 4.19: bytes sent
@@ -72,12 +75,22 @@ def _diagnosed(port: int) -> Iterator[Connection]:
         with socket.socket(netlink, socket.SOCK_RAW, NETLINK_SOCK_DIAG) as kernel:
             kernel.settimeout(_TIMEOUT_S)
             kernel.send(_dump_request(family, port))
-            for message in _dump(kernel):
-                yield _connection(message)
+            yield from map(_connection, _accepted(list(_dump(kernel))))
+
+
+def _accepted(sockets: list[bytes]) -> Iterator[bytes]:
+    """Without connections that others made to elsewhere, from the same port of another address of this machine.
+
+    Where nobody listens any more, whatever is open was accepted before.
+    """
+    listening = {each[_SOURCE] for each in sockets if each[_STATE] == LISTEN}
+    for each in sockets:
+        if each[_STATE] != LISTEN and (not listening or listening & {each[_SOURCE], _ANY}):
+            yield each
 
 
 def _dump_request(family: int, port: int) -> bytes:
-    states = sum(1 << state for state in OPEN)
+    states = sum(1 << state for state in (*OPEN, LISTEN))
     extensions = 1 << (INET_DIAG_INFO - 1)
     body = _REQUEST.pack(family, socket.IPPROTO_TCP, extensions, states) + _PORTS.pack(port, 0) + b"\0" * 44
     return _HEADER.pack(_HEADER.size + len(body), SOCK_DIAG_BY_FAMILY, NLM_F_REQUEST_DUMP, 1, 0) + body
