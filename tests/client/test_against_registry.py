@@ -2,6 +2,8 @@
 
 import signal
 import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,6 +106,33 @@ def test_a_service_of_several_pages(real: Serving, follow: Follow) -> None:
     assert len(discovery.instances("web")) == 510
     vouched_again(discovery)
     assert discovery.status().counts.diverged == 0
+
+
+LISTENING = """
+import socket, sys, time
+from muster.client import RegisterBody, Registrar
+from muster.wire.checks import CheckBody
+with socket.create_server(("127.0.0.1", 0)) as server:
+    port = server.getsockname()[1]
+    body = RegisterBody(service="web", host="127.0.0.1", port=port, ttl=60, checks=[CheckBody(kind="tcp")])
+    registrar = Registrar(sys.argv[1], body)
+    registrar.wait_registered()
+    while not registrar.status().session:
+        time.sleep(0.01)
+    print(port, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_crash_is_seen_long_before_the_lease_ends(real: Serving, follow: Follow) -> None:
+    command = [sys.executable, "-c", LISTENING, real.url]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as instance:
+        assert instance.stdout is not None
+        port = int(instance.stdout.readline())
+        discovery = follow("web", urls=real.url)
+        until(discovery, lambda: isinstance(discovery.mirror("web"), Bound) and ports(discovery) == {port})
+        instance.kill()
+        until(discovery, lambda: ports(discovery) == set())
 
 
 def test_a_registry_that_stops_sends_its_readers_away(real: Serving, follow: Follow) -> None:
