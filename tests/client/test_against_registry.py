@@ -80,7 +80,7 @@ def test_registered_found_drained_gone(anywhere: str, follow: Follow) -> None:
         drained = mine.drain()
         assert (drained.safe, drained.error) == (True, "")
         assert discovery.instances("web") == ()
-        assert discovery.status().counts.acknowledged >= 1
+        until(discovery, lambda: discovery.status().counts.acknowledged >= 1)
     until(discovery, lambda: isinstance(discovery.mirror("web"), Absent))
 
 
