@@ -54,6 +54,7 @@ def test_something_else_there(capsys: Capsys, status: int) -> None:
         ("not_owner", Exit.DENIED, "--owner-secret-file"),
         ("unknown_instance", Exit.UNKNOWN, "muster instances"),
         ("draining", Exit.REFUSED, ""),
+        ("store_unavailable", Exit.UNAVAILABLE, "muster status"),
     ],
 )
 def test_refusals(capsys: Capsys, code: str, exit_code: Exit, advice: str) -> None:

@@ -78,7 +78,17 @@ def conduct(
         life.finish()
     except _Over as over:
         membership.leave()
+        if over.code and not life.asked:
+            say(f"the program ended {how(over.code)}; nobody had asked it to")
         return exit_code(over.code)
+
+
+def how(code: int) -> str:
+    """`code` as the kernel told it: below 0, the signal that ended the program."""
+    if code >= 0:
+        return f"with exit code {code}"
+    names = {each.value: each.name for each in signal.Signals}
+    return f"by {names.get(-code, f'signal {-code}')}"
 
 
 class _Life:
@@ -93,6 +103,8 @@ class _Life:
         self._events = events
         self._say = say
         self._patient_until = 0.0
+        self.asked = False
+        """Whether anybody wanted the program to end."""
 
     def begin(self) -> StopAsked | None:
         """Until the program can be registered. A request to stop before that has nothing to drain."""
@@ -176,6 +188,9 @@ class _Life:
                     self._child.signal(signum, group=group)
                 case Pause():
                     self._pause()
+                case StopAsked():
+                    self.asked = True
+                    return event
                 case _:
                     return event
 
