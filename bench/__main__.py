@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from importlib import import_module
 from typing import cast
@@ -26,6 +27,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--output", choices=("table", "json"), default="table")
     options = parser.parse_args(arguments)
     scale: Scale = "tiny" if options.tiny else "quick" if options.quick else "full"
+    signal.signal(
+        signal.SIGTERM, lambda number, frame: sys.exit(128 + number)
+    )  # so that what was started is ended
     cores.raise_descriptors()
     cores.here_is_load()
     found: dict[str, list[Number]] = {}

@@ -114,6 +114,11 @@ class Leases:
     def get(self, key: str) -> Lease | None:
         return self._leases.get(key)
 
+    def renewed(self, key: str) -> float:
+        """When the instance last renewed its lease, if it has one."""
+        lease = self._leases.get(key)
+        return float("-inf") if lease is None else lease.renewed
+
     def renew(self, key: str, generation: int, owner: bytes, now: float) -> Renewal:
         """Take a heartbeat. `generation` 0 renews whatever is current. Hot: one call per heartbeat of every instance."""
         lease = self._leases.get(key)

@@ -194,14 +194,14 @@ class Verdicts:
 
     def look(self, wall: int) -> None:
         """Where do firewalls refuse in the instances' place? What their refusals led to is taken back."""
-        self._lying = {zone for zone in self._guard.zones_refused() if self._refusals_lie(zone)}
+        self._lying = {
+            zone
+            for zone in self._guard.zones_refused()
+            if self._guard.refusals_lie(zone, self._leases.renewed)
+        }
         for zone in self._lying:
             for key in self._guard.refused_in(zone):
                 self._take_back(key, wall)
-
-    def _refusals_lie(self, zone: str) -> bool:
-        refused = ((key, self._leases.get(key)) for key in self._guard.refused_in(zone))
-        return self._guard.refusals_lie(zone, {key: lease.renewed for key, lease in refused if lease})
 
     def _take_back(self, key: str, wall: int) -> None:
         entry = self._state.get(key)
