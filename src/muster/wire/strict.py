@@ -41,6 +41,14 @@ def decode_once(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
         raise Rejected("invalid_json", "nested too deeply") from None
 
 
+def convert(value: object, type_: type[T]) -> T:
+    """The same for what a reader of another notation (YAML, TOML) has made of a text."""
+    try:
+        return msgspec.convert(value, type_)
+    except msgspec.ValidationError as error:
+        raise _named(str(error)) from None
+
+
 def _named(message: str) -> Rejected:
     """msgspec's message as a problem: `Expected `int`, got `str` - at `$.port`` -> field `port`."""
     at = _AT.search(message)
