@@ -120,9 +120,9 @@ class Connection:
         try:
             return self._requests.send(msgspec.structs.replace(request, secret=self._secret))
         except Refused as refused:
-            raise of_refusal(refused.code, refused.detail, refused.field, refused.status) from None
+            raise of_refusal(refused) from None
         except Unreachable as error:
-            raise unreachable(error.tried) from None
+            raise (of_refusal(error.refused) if error.refused else unreachable(error.tried)) from None
 
 
 def read(answer: Answer, kind: type[T]) -> T:

@@ -54,8 +54,7 @@ def begin(access: Access, path: str) -> Download:
             tried[registry.url] = str(error) or type(error).__name__
             continue
         if response.status != http.HTTPStatus.OK:
-            refused = refusal(response.status, response.read(REFUSAL_BYTES))
-            raise of_refusal(refused.code, refused.detail, refused.field, refused.status)
+            raise of_refusal(refusal(response.status, response.read(REFUSAL_BYTES)))
         return Download(registry, response)
     raise unreachable(tried)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from .exits import Exit, of_problem
 from .text import shown
+
+if TYPE_CHECKING:
+    from muster.client.errors import Refused  # for its name alone: `muster --help` must not load the library
 
 
 class Failure(Exception):
@@ -49,12 +52,13 @@ FOREIGN: Final = "unknown"
 """What the library calls a refusal that is no problem of Muster's: a proxy's error page, say."""
 
 
-def of_refusal(code: str, detail: str, field: str | None = None, status: int = 0) -> Failure:
-    """A problem of the registry (RFC 9457) as the failure of a command."""
-    if code == FOREIGN:
-        return foreign(detail)
-    where = f"{shown(field)}: " if field else ""
-    return Failure(f"{where}{shown(detail)}", ADVICE.get(code, ""), code=of_problem(code, status))
+def of_refusal(refused: Refused) -> Failure:
+    """A registry's no as the failure of a command."""
+    if refused.code == FOREIGN:
+        return foreign(refused.detail)
+    where = f"{shown(refused.field)}: " if refused.field else ""
+    advice = ADVICE.get(refused.code, "")
+    return Failure(f"{where}{shown(refused.detail)}", advice, code=of_problem(refused.code, refused.status))
 
 
 def foreign(detail: str) -> Failure:

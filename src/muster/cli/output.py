@@ -48,6 +48,14 @@ def show(value: object, output: Format, table: Callable[[], Table]) -> None:
             show_table(table())
 
 
+def tell(value: object, output: Format, sentence: str) -> None:
+    """What was done: a sentence to people, on stderr, or `value` to programs."""
+    if output == "table":
+        click.echo(sentence, err=True)
+    else:
+        show(value, output, lambda: Table((), ()))
+
+
 def show_table(table: Table) -> None:
     if not sys.stdout.isatty():
         click.echo(plain(table))

@@ -22,7 +22,7 @@ from muster.wire import events
 from muster.wire.events import Event, GoAwayEvent
 
 from .exits import Exit
-from .failures import Failure, of_refusal, unreachable
+from .failures import of_refusal, unreachable
 
 LASTING = frozenset({Exit.REFUSED, Exit.UNKNOWN, Exit.DENIED})
 """Refusals that asking again does not change."""
@@ -83,7 +83,7 @@ class Spectator:
                 self._position = message.id or self._position
 
     def _judge(self, refused: Refused) -> str:
-        failure: Failure = of_refusal(refused.code, refused.detail, refused.field, refused.status)
+        failure = of_refusal(refused)
         if failure.code in LASTING:
             raise failure
         return failure.message

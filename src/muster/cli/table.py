@@ -56,7 +56,7 @@ def print_rich(table: Table) -> None:
         cells = map(_cell, row)
         drawn.add_row(
             *(
-                Text(cell, COLOURS.get(cell, "") if column == table.status else "")
+                Text(cell, COLOURS.get(cell.partition(" ")[0], "") if column == table.status else "")
                 for column, cell in zip(table.columns, cells, strict=True)
             )
         )

@@ -48,11 +48,13 @@ class RegistryError(Exception):
 
 
 class Unreachable(RegistryError):
-    """No registry answered. `tried` maps each address to what happened there."""
+    """No registry gave an answer that counts. `tried` maps each address to what happened there; `refused` is the last answer
+    of 5xx, if there was one: a registry is there, and cannot do it now."""
 
-    def __init__(self, tried: dict[str, str]) -> None:
+    def __init__(self, tried: dict[str, str], refused: Refused | None = None) -> None:
         super().__init__("no registry answered: " + ", ".join(f"{url}: {why}" for url, why in tried.items()))
         self.tried = tried
+        self.refused = refused
 
 
 class Refused(RegistryError):

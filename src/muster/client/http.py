@@ -119,6 +119,7 @@ class Requests:
         Raises `Refused` if a registry said no, `Unreachable` if none gave an answer.
         """
         tried: dict[str, str] = {}
+        refused: Refused | None = None
         with self._lock:
             for registry in self._order() if only is None else (only,):
                 try:
@@ -129,8 +130,9 @@ class Requests:
                     continue
                 if answer.status < 500:
                     return _accepted(answer)
-                tried[registry.url] = str(_refusal(answer))
-        raise Unreachable(tried)
+                refused = _refusal(answer)
+                tried[registry.url] = str(refused)
+        raise Unreachable(tried, refused)
 
     def close(self) -> None:
         with self._lock:

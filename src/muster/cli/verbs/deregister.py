@@ -8,6 +8,8 @@ import click
 
 from muster.cli.completing import instance_ids
 from muster.cli.connection import Target, owner_option, registry_options
+from muster.cli.output import Format, output_option, tell
+from muster.cli.text import shown
 from muster.client.http import Request, part
 
 
@@ -15,7 +17,8 @@ from muster.client.http import Request, part
 @click.argument("instance_id", shell_complete=instance_ids)
 @owner_option
 @registry_options
-def command(target: Target, instance_id: str, owner_secret_file: Path | None) -> None:
+@output_option
+def command(target: Target, instance_id: str, owner_secret_file: Path | None, output: Format) -> None:
     """Remove an instance from the registry.
 
     One that is alive and sends heartbeats will register itself again: to take such an instance out, use `muster override`
@@ -23,4 +26,4 @@ def command(target: Target, instance_id: str, owner_secret_file: Path | None) ->
     """
     connection = target.connect(owner_secret_file)
     connection.send(Request("DELETE", f"/instances/{part(instance_id)}"))
-    click.echo(f"{instance_id} is deregistered", err=True)
+    tell({"instance_id": instance_id, "status": "removed"}, output, f"{shown(instance_id)} is deregistered")

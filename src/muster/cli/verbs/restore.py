@@ -8,6 +8,7 @@ import click
 
 from muster.cli.exits import Exit
 from muster.cli.failures import Failure
+from muster.cli.output import Format, output_option, tell
 from muster.cli.settings import configuration
 
 
@@ -25,7 +26,8 @@ from muster.cli.settings import configuration
     show_envvar=True,
     help="TOML file of settings.",
 )
-def command(file: Path, data: str | None, config: Path | None) -> None:
+@output_option
+def command(file: Path, data: str | None, config: Path | None, output: Format) -> None:
     """Make a registry's database from a backup.
 
     The registry must be stopped. The database that is there is kept beside the new one, which has an epoch of its own: every
@@ -38,6 +40,11 @@ def command(file: Path, data: str | None, config: Path | None) -> None:
         restored = restore(file, directory)
     except StoreRefused as refused:
         raise Failure(f"{refused.path} {refused.reason}", refused.remedy, code=Exit.FILE) from None
-    click.echo(f"{restored.path}: epoch {restored.epoch}, revision {restored.revision}", err=True)
-    if restored.aside:
-        click.echo(f"the database that was there is now {restored.aside}", err=True)
+    told = {
+        "file": str(restored.path),
+        "epoch": restored.epoch,
+        "revision": restored.revision,
+        "aside": str(restored.aside) if restored.aside else None,
+    }
+    aside = f"; the database that was there is now {restored.aside}" if restored.aside else ""
+    tell(told, output, f"{restored.path}: epoch {restored.epoch}, revision {restored.revision}{aside}")
