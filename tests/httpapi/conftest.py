@@ -7,6 +7,7 @@ import pytest
 from tests.httpapi.asking import Caller, Wire
 from tests.httpapi.streaming import Stream
 
+from muster.server.app import Running
 from muster.testing.prober import ScriptedProber
 from muster.testing.server import LocalRegistry
 
@@ -43,14 +44,22 @@ def wire(registry: LocalRegistry) -> Iterator[Wire]:
         yield wire
 
 
+def beat(running: Running) -> None:
+    """Let every stream say now that it lives."""
+    for stream in running.service.streams():
+        stream.beat()
+
+
 @pytest.fixture
 def watch(registry: LocalRegistry) -> Iterator[Callable[..., Stream]]:
     """`watch("service=web", last_event_id=...)` opens a stream, which is closed at the end of the test."""
     opened: list[Stream] = []
 
     def open_(query: str, path: str = "/v1/watch", **headers: str) -> Stream:
-        opened.append(Stream(registry.host, registry.port, f"{path}?{query}", **headers))
-        return opened[-1]
+        stream = Stream(registry.host, registry.port, f"{path}?{query}", **headers)
+        stream.beat = lambda: registry.do(beat)
+        opened.append(stream)
+        return stream
 
     yield open_
     for stream in opened:

@@ -86,6 +86,7 @@ class Stream:
         self.status = self._answer.status
         self.headers = {name.lower(): value for name, value in self._answer.getheaders()}
         self.told: list[Told] = []
+        self.beat: Callable[[], object] = lambda: None
         self.copy = Copy()
         self._parser = sse.Parser()
         self._unread: list[Told] = []
@@ -124,6 +125,14 @@ class Stream:
         while True:
             event = self.next()
             if isinstance(event, kind) and when(event):
+                return event
+
+    def alive(self, when: Callable[[AliveEvent], bool] = lambda event: True) -> AliveEvent:
+        """The next pulse that is meant, now rather than within two seconds."""
+        while True:
+            self.beat()
+            event = self.until(AliveEvent)
+            if when(event):
                 return event
 
     def changes(self, count: int) -> list[Event]:
