@@ -127,6 +127,16 @@ def test_a_program_that_is_killed_is_reported() -> None:
         assert "leave" in wrapped.lines
 
 
+def test_a_program_that_ends_while_it_drains_was_asked() -> None:
+    with started(*alone("sh", "-c", "echo pid $$; exec sleep 60", answer="silent")) as wrapped:
+        pid = int(wrapped.expect("pid").split()[1])
+        wrapped.signal(signal.SIGTERM)
+        wrapped.expect("drain")
+        os.kill(pid, signal.SIGKILL)
+        assert wrapped.end() == 128 + 9
+        assert wrapped.lines[-1] == "leave"
+
+
 def test_the_program_outlives_a_wrapper_that_is_killed() -> None:
     port = free_port()
     with started(*alone(*SERVER, port=port), PORT=str(port)) as wrapped:
