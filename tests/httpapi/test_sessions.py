@@ -6,6 +6,7 @@ import pytest
 from tests.httpapi.asking import Caller
 from tests.httpapi.streaming import Stream
 
+from muster.model import limits
 from muster.model.check import Answer
 from muster.testing.prober import ScriptedProber
 from muster.wire.events import AliveEvent, RemoveEvent, ResumedEvent, SnapshotEvent, UpsertEvent
@@ -50,6 +51,20 @@ def test_a_lost_session_of_an_instance_that_answers_changes_nothing(
         pass
     assert caller.status_of(name) == "healthy"
     assert len(prober.asked) - asked <= 3
+
+
+def test_who_opens_and_drops_sessions_does_not_set_the_pace_of_probes(
+    watch: Watch, caller: Caller, prober: ScriptedProber, name: str
+) -> None:
+    caller.register(name, name, host="10.9.9.5", port=80)
+    while not caller.ask("GET", f"/v1/instances/{name}").json["reached"]:
+        pass
+    asked = len(prober.asked)
+    for _ in range(50):
+        watch(f"session={name}").close()
+    caller.ask("GET", "/v1/status")
+    assert len(prober.asked) - asked <= 2 * limits.REPORTS_PER_INSTANCE_BURST
+    assert caller.status_of(name) == "healthy"
 
 
 def test_a_session_on_a_watch_stream(watch: Watch, caller: Caller, reached: str) -> None:

@@ -163,7 +163,8 @@ class Machine:
         entry = self.state.get(key)
         if not lost or entry is None or entry.status in ("draining", "expired"):
             return
-        if not generation or generation == entry.record.generation:
+        current = not generation or generation == entry.record.generation
+        if current and self.suspicions.admit_loss(key, now):
             self.suspicions.raise_(key, entry.record.generation, "session lost", now)
 
     def report(self, key: str, generation: int, source: str, now: float) -> None:

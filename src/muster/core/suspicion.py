@@ -67,6 +67,9 @@ class Suspicions:
         self._instances = Buckets(
             limits.REPORTS_PER_INSTANCE_PER_S, limits.REPORTS_PER_INSTANCE_BURST, limits.INSTANCES
         )
+        self._losses = Buckets(
+            limits.REPORTS_PER_INSTANCE_PER_S, limits.REPORTS_PER_INSTANCE_BURST, limits.INSTANCES
+        )
         self.reached: set[str] = set()
 
     def __len__(self) -> int:
@@ -81,6 +84,11 @@ class Suspicions:
     def admit(self, source: str, key: str, now: float) -> bool:
         """Whether a report from `source` (an address, never a claimed name) about `key` is within the budgets."""
         return self._sources.take(source, now) and self._instances.take(key, now)
+
+    def admit_loss(self, key: str, now: float) -> bool:
+        """Whether another lost session of `key` is within its budget: who opens and drops streams must not have us probe at
+        his pace. By instance alone, for a host that dies loses all of its sessions at once."""
+        return self._losses.take(key, now)
 
     def raise_(self, key: str, generation: int, cause: Cause, now: float) -> None:
         """Open a suspicion, if the instance was ever reached: what we cannot reach we cannot judge."""

@@ -8,6 +8,7 @@ listens, cannot acknowledge: the answer says how many there are and how old what
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -184,7 +185,7 @@ class Subscribers:
             unacknowledged_count=len(left),
             cannot_acknowledge=CannotAcknowledge(
                 plain_streams=sum(not stream.acknowledges for stream in streams),
-                plain_reads_s=0.0 if looked is None else round(self._now() - looked, 3),
+                plain_reads_s=0.0 if looked is None else math.ceil((self._now() - looked) * 1000) / 1000,
             ),
         )
 
