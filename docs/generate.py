@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from made import configuration, errors, http, limits, metrics
+from made import configuration, errors, http, limits, metrics, statuses
 
 from muster.cli import reference
 
 DOCS = Path(__file__).parent
 PAGES: dict[str, Callable[[], str]] = {
+    "concepts.md": statuses.page,
     "reference/cli.md": reference.page,
     "reference/configuration.md": configuration.page,
     "reference/errors.md": errors.page,

@@ -71,7 +71,8 @@ def _step(block: Block, directory: Path) -> str:
 def _environment(directory: Path, url: str) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
     path = os.pathsep.join([str(Path(sys.executable).parent), ours.get("PATH", os.defpath)])
-    return ours | {"PATH": path, "HOME": str(directory), "MUSTER_URL": url, "NO_COLOR": "1", "COLUMNS": "120"}
+    muster = {"MUSTER_URL": url, "MUSTER_LISTEN": url.removeprefix("http://")}
+    return ours | muster | {"PATH": path, "HOME": str(directory), "NO_COLOR": "1", "COLUMNS": "120"}
 
 
 def _session(command: list[str], directory: Path, environment: Mapping[str, str]) -> tuple[int, str]:
