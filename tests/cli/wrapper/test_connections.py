@@ -8,7 +8,7 @@ import pytest
 from tests.cli.wrapper.programs import free_port
 
 from muster.cli.wrapper.connections import Connection, parse_listed, to_ports
-from muster.cli.wrapper.idle import quiet_for
+from muster.cli.wrapper.idle import IDLE_S, patience
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_whose_turn_it_is(pair: tuple[socket.socket, socket.socket, int]) -> Non
     client.sendall(b"GET")
     server.recv(16)
     asked = only(port)
-    assert (asked.received, asked.sent, quiet_for(asked)) == (3, 0, 0)
+    assert (asked.received, asked.sent, patience(asked)) == (3, 0, IDLE_S)
     server.sendall(b"200 OK")
     client.recv(16)
     assert (only(port).received, only(port).sent) == (3, 6)
@@ -63,7 +63,7 @@ def test_a_connection_the_peer_has_half_closed_still_counts(
     client, _, port = pair
     client.sendall(b"GET")
     client.shutdown(socket.SHUT_WR)
-    assert quiet_for(only(port)) == 0
+    assert patience(only(port)) == IDLE_S
 
 
 def test_ipv6_is_seen_too() -> None:

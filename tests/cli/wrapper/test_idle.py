@@ -1,34 +1,44 @@
 """The rule that says when the last request has been answered."""
 
 from muster.cli.wrapper.connections import Connection
-from muster.cli.wrapper.idle import IDLE_S, Idleness, quiet_for
+from muster.cli.wrapper.idle import DOUBT_S, IDLE_S, Idleness, patience
 
-ANSWERED = Connection(queued=0, received_ago=2.0, sent_ago=1.5, received=100, sent=900)
+ANSWERED = Connection(queued=0, received_ago=2.0, sent_ago=1.5, received=100, sent=900, acked_ago=1.46)
+DOUBTFUL = ANSWERED._replace(received_ago=1.5, acked_ago=1.5)
+UNUSED = Connection(queued=0, received_ago=3.0, sent_ago=3.0, received=0, sent=0, acked_ago=3.0)
 
 
-def test_answered_and_still_open_is_quiet() -> None:
-    assert quiet_for(ANSWERED) == 1.5
+def test_answered_and_still_open_is_waited_for_no_longer() -> None:
+    assert patience(ANSWERED) == IDLE_S - 1.5
 
 
 def test_a_request_without_an_answer_yet_is_busy() -> None:
-    assert quiet_for(ANSWERED._replace(received_ago=1.0)) == 0
+    assert patience(ANSWERED._replace(received_ago=1.0)) == IDLE_S
 
 
 def test_a_first_request_is_busy_even_if_it_came_with_the_connection() -> None:
     """Both ages then count from the same instant."""
-    assert quiet_for(Connection(queued=0, received_ago=3.0, sent_ago=3.0, received=100, sent=0)) == 0
+    assert patience(UNUSED._replace(received=100)) == IDLE_S
 
 
 def test_a_connection_nobody_used_is_quiet() -> None:
-    assert quiet_for(Connection(queued=0, received_ago=3.0, sent_ago=3.0, received=0, sent=0)) == 3.0
+    assert patience(UNUSED) < 0
+
+
+def test_what_came_and_went_in_one_tick_is_given_longer() -> None:
+    assert patience(DOUBTFUL) == DOUBT_S - 1.5
+
+
+def test_a_later_acknowledgement_settles_a_doubt() -> None:
+    assert patience(DOUBTFUL._replace(acked_ago=1.46)) == IDLE_S - 1.5
 
 
 def test_bytes_in_the_kernel_are_busy() -> None:
-    assert quiet_for(ANSWERED._replace(queued=1)) == 0
+    assert patience(ANSWERED._replace(queued=1)) == IDLE_S
 
 
 def test_where_times_are_not_known_open_is_busy() -> None:
-    assert quiet_for(Connection(queued=0)) == 0
+    assert patience(Connection(queued=0)) == IDLE_S
 
 
 def test_without_connections_idle_comes_after_a_while() -> None:

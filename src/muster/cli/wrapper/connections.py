@@ -20,6 +20,7 @@ OPEN: Final = (ESTABLISHED, CLOSE_WAIT)
 
 class Connection(NamedTuple):
     """`received_ago` and `sent_ago` are seconds since the last bytes came and went, counted from its beginning; None: not known.
+    `acked_ago`: since the peer last acknowledged something. All in ticks of the kernel's clock, 1 to 10 ms.
 
     `received` and `sent` count bytes; `queued` are bytes that wait in the kernel, in either direction.
     """
@@ -29,6 +30,7 @@ class Connection(NamedTuple):
     sent_ago: float | None = None
     received: int = 0
     sent: int | None = None
+    acked_ago: float | None = None
 
 
 def to_ports(ports: frozenset[int]) -> tuple[Connection, ...] | None:
@@ -116,13 +118,14 @@ def _connection(message: bytes) -> Connection:
     info = _attribute(message, INET_DIAG_INFO)
     if len(info) < 136:
         return Connection(queued)
-    sent_ago, _, received_ago, _ = _AGES.unpack_from(info, 44)
+    sent_ago, _, received_ago, acked_ago = _AGES.unpack_from(info, 44)
     return Connection(
         queued,
         received_ago / 1000,
         sent_ago / 1000,
         _COUNT.unpack_from(info, 128)[0],
         _COUNT.unpack_from(info, 200)[0] if len(info) >= 208 else None,
+        acked_ago / 1000,
     )
 
 

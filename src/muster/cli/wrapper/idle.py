@@ -1,9 +1,14 @@
 """When a draining program has served its last request: a rule over what the kernel says of its connections.
 
-A keep-alive connection stays open long after its last answer, so "no connection" would be too much to wait for. A connection
-is busy while bytes wait in it, or while an answer is owed: the last bytes came in, and nothing has gone out since. The
-program is idle when for IDLE_S no connection was busy and no byte moved. Whoever speaks last without wanting an
-answer looks busy, so everything here ends at the wrapper's limit.
+A keep-alive connection stays open long after its last answer, so "no connection" would be too much to wait for. A connection is
+
+    busy        bytes wait in it, or the last bytes came in and nothing has gone out since: an answer is owed
+    answered    the last bytes went out
+    doubtful    the last bytes came and went within one tick of the kernel's clock: a question may be the last of them
+
+An acknowledgement that came later than both settles a doubt: who asks acknowledges with the question, who was answered a little
+later. The program is idle when no connection has been busy, nor any byte moved, for IDLE_S, and for DOUBT_S where there is
+doubt. Whoever speaks last without wanting an answer looks busy, so everything here ends at the wrapper's limit.
 
 Where the kernel does not tell times, any open connection counts as busy; where it tells nothing, IDLE_S must do.
 """
@@ -15,6 +20,8 @@ from collections.abc import Sequence
 from .connections import Connection
 
 IDLE_S = 0.5
+DOUBT_S = 2.0
+"""Callers that ask again at once, near by, are doubtful whenever they wait: they get this long for an answer."""
 LOOK_EVERY_S = 0.05
 
 
@@ -22,23 +29,27 @@ class Idleness:
     """What the looks so far amount to. `now` is monotonic seconds."""
 
     def __init__(self, now: float) -> None:
-        self._since = now
-        """Since when nothing has happened, as far as is known."""
+        self._idle_at = now + IDLE_S
 
     def __repr__(self) -> str:
-        return f"<Idleness since={self._since:.3f}>"
+        return f"<Idleness at={self._idle_at:.3f}>"
 
     def look(self, connections: Sequence[Connection] | None, now: float) -> float:
         """Take one look into account; the time at which the program counts as idle if nothing else happens."""
-        last_moves = [now - quiet_for(each) for each in connections or ()]
-        self._since = max(self._since, *last_moves) if last_moves else self._since
-        return self._since + IDLE_S
+        for each in connections or ():
+            self._idle_at = max(self._idle_at, now + patience(each))
+        return self._idle_at
 
 
-def quiet_for(connection: Connection) -> float:
-    """Seconds for which nothing happened and nobody waits; 0 for a busy one."""
+def patience(connection: Connection) -> float:
+    """How much longer to wait because of it, in seconds; below 0 if it has been quiet for longer than needed."""
     came, went = connection.received_ago, connection.sent_ago
     if connection.queued or came is None or went is None:
-        return 0.0
-    owed = came < went or (connection.received > 0 and connection.sent == 0)
-    return 0.0 if owed else min(came, went)
+        return IDLE_S
+    if came < went or (connection.received > 0 and connection.sent == 0):
+        return IDLE_S
+    return (DOUBT_S if _doubtful(connection) else IDLE_S) - went
+
+
+def _doubtful(connection: Connection) -> bool:
+    return connection.received > 0 and connection.received_ago == connection.sent_ago == connection.acked_ago
