@@ -1,15 +1,12 @@
-"""Waiting until the program's port answers: before that, nobody should be sent to it."""
+"""Waiting until the program's port answers."""
 
 from __future__ import annotations
 
-import socket
 import threading
 
-from .events import Events, PortAnswers
+from muster.client.port.answering import TRY_EVERY_S, answers
 
-TRY_EVERY_S = 0.05
-"""Nothing listens yet: on loopback and in a container's own network that is said at once, and costs nothing to ask again."""
-TRY_TIMEOUT_S = 1.0
+from .events import Events, PortAnswers
 
 
 class Waiting:
@@ -31,12 +28,3 @@ class Waiting:
                 events.put(PortAnswers())
                 return
             self._stopped.wait(TRY_EVERY_S)
-
-
-def answers(host: str, port: int, timeout: float = TRY_TIMEOUT_S) -> bool:
-    """Whether somebody listens there. A name that does not resolve (yet) is a no."""
-    try:
-        socket.create_connection((host, port), timeout).close()
-    except OSError:
-        return False
-    return True

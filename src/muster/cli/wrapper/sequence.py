@@ -18,14 +18,14 @@ from typing import NoReturn, Protocol
 
 from msgspec import Struct
 
+from muster.client.port.answering import STILL_WAITING_S
+from muster.client.port.connections import to_ports
+from muster.client.port.idle import LOOK_EVERY_S, Idleness
+
 from .answering import Waiting
 from .child import Child, exit_code
-from .connections import to_ports
 from .events import DrainEnded, Event, Events, Exited, PassOn, Pause, PortAnswers, StopAsked
-from .idle import LOOK_EVERY_S, Idleness
 
-STILL_WAITING_S = 10.0
-"""A port that has not answered for this long is worth a line."""
 AGAIN_S = 0.25
 """A supervisor may signal us and then our group, which is asking once; a person who asks again takes longer."""
 

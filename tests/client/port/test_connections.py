@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager
 import pytest
 from tests.cli.wrapper.programs import free_port
 
-from muster.cli.wrapper.connections import Connection, parse_listed, to_ports
-from muster.cli.wrapper.idle import IDLE_S, patience
+from muster.client.port.connections import Connection, parse_listed, to_ports
+from muster.client.port.idle import IDLE_S, patience
 
 
 @pytest.fixture

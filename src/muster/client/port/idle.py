@@ -8,7 +8,7 @@ A keep-alive connection stays open long after its last answer, so "no connection
 
 An acknowledgement that came later than both settles a doubt: who asks acknowledges with the question, who was answered a little
 later. The program is idle when no connection has been busy, nor any byte moved, for IDLE_S, and for DOUBT_S where there is
-doubt. Whoever speaks last without wanting an answer looks busy, so everything here ends at the wrapper's limit.
+doubt. Whoever speaks last without wanting an answer looks busy, so everything here ends at the limit of whoever waits.
 
 Where the kernel does not tell times, any open connection counts as busy; where it tells nothing, IDLE_S must do.
 """

@@ -1,7 +1,7 @@
 """The rule that says when the last request has been answered."""
 
-from muster.cli.wrapper.connections import Connection
-from muster.cli.wrapper.idle import DOUBT_S, IDLE_S, Idleness, patience
+from muster.client.port.connections import Connection
+from muster.client.port.idle import DOUBT_S, IDLE_S, Idleness, patience
 
 ANSWERED = Connection(queued=0, received_ago=2.0, sent_ago=1.5, received=100, sent=900, acked_ago=1.46)
 DOUBTFUL = ANSWERED._replace(received_ago=1.5, acked_ago=1.5)
