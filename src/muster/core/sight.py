@@ -1,9 +1,9 @@
 """Sight: whether the registry sees anything at all, and whom it has ever seen.
 
 Silence proves something only where somebody else is heard. So before an instance leaves by silence (its lease, a check, a
-suspicion), somebody else of its zone must have been heard since it fell silent: a renewal, a push, an answered probe. If
-nobody was, witnesses are asked, instances of the zone that answered before; until one does, the doubt is about us. The guard
-counts who is silent and reacts within heartbeats; this reacts within probes, so that the first to fall silent is safe too.
+suspicion), somebody else of its zone must have been heard just now: a renewal, a push, an answered probe. If nobody was,
+witnesses are asked, instances of the zone that answered before; until one does, the doubt is about us. The guard counts who is
+silent and reacts within heartbeats; this reacts within probes, so that the first to fall silent is safe too.
 """
 
 from __future__ import annotations

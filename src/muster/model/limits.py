@@ -51,6 +51,8 @@ INSTANCES = 200_000
 """Twice the size the memory figure is promised for."""
 NAMESPACES = 1_000
 SERVICES = 50_000
+SHARED_PARTS = 2 * INSTANCES
+"""Names, terms and metadata that records share in memory. Where all were different, that would be a dozen for each instance."""
 
 # --- Leases ---------------------------------------------------------------------------------------------------------
 
@@ -131,6 +133,8 @@ REACH_PROBE_TIMEOUT_S = 2.0
 REACH_PROBES_PER_S = 500.0
 REACH_PROBES_BURST = 500.0
 """First probes of instances, which tell whether the registry can reach them at all; more wait their turn."""
+SIGHT_S = 1.0
+"""How fresh a sign of life of somebody else must be to prove that we see: older, we may have gone blind since."""
 WITNESSES = 3
 """Instances of a zone that are asked whether anybody there is seen: one may have died, three at once is the guard's business."""
 WITNESS_PAUSE_S = 0.25
@@ -333,6 +337,8 @@ PEAK_EWMA_DEFAULT_S = 0.03
 """What an endpoint that never answered is taken to need (Linkerd's default RTT, Envoy's default_rtt)."""
 DEGRADED_WEIGHT = 0.25
 """An instance that warns gets this share of its weight: enough to see it recover, too little to push it over."""
+BREAKER_TRIAL_S = 15.0
+"""A trial nobody hears of again is given up after the call's time-out, or this where there is none."""
 RECENT_SUCCESS_S = 5.0
 """An own success this fresh outweighs an overdue mark: the registry does not see the instance, we do."""
 SLOW_START_STEPS = 20
