@@ -1,0 +1,130 @@
+"""One run: a registry, instances in zones, callers, and everything that goes wrong, drawn from a seed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from random import Random
+from typing import Any
+
+from muster.core.state import ServiceKey
+from muster.testing.builders import http_check
+from muster.testing.simulation.loop import VirtualLoop
+from muster.testing.simulation.network import Network
+from tests.simulation.faults import Faults
+from tests.simulation.instance import InstanceHost
+from tests.simulation.oracle import Oracle
+from tests.simulation.reader import ReaderHost
+from tests.simulation.registry import HOST, RegistryHost
+
+SERVICES = ("web", "api")
+TRACE = 200
+"""Lines of what happened that a failure shows."""
+
+
+class World:
+    def __init__(self, seed: int, loop: VirtualLoop) -> None:
+        self.rng = rng = Random(seed)
+        self.loop = loop
+        self.network = Network(loop, Random(rng.random()))
+        self.trace: deque[str] = deque(maxlen=TRACE)
+        self.failure: BaseException | None = None
+        self._failed = asyncio.Event()
+        self._outside = loop.process("outside")
+        self.oracle = Oracle(self)
+        self.registry = RegistryHost(self)
+        self.instances = {host.id: host for host in self._instances()}
+        self.readers = {name: ReaderHost(self, name, SERVICES) for name in ("caller-1", "caller-2", "caller-3")}
+        loop.set_exception_handler(self._bug)
+
+    def _instances(self) -> list[InstanceHost]:
+        rng, zones = self.rng, ("a", "b", "c")[: self.rng.randint(1, 3)]
+        return [
+            InstanceHost(
+                self,
+                f"i{n}",
+                rng.choice(SERVICES),
+                rng.choice(zones),
+                ttl=rng.choice((6.0, 15.0, 30.0)),
+                checks=(http_check(interval=rng.choice((2.0, 10.0)), timeout=1.0),) if rng.random() < 0.3 else (),
+            )
+            for n in range(rng.randint(4, 10))
+        ]
+
+    # --- Around it --------------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def key(service: str) -> ServiceKey:
+        return ServiceKey("default", service)
+
+    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        self._outside.spawn(work)
+
+    def later(self, delay: float, call: Callable[..., object], *args: object) -> None:
+        self._outside.later(delay, call, *args)
+
+    def log(self, text: str) -> None:
+        self.trace.append(f"{self.loop.time():10.3f}  {text}")
+
+    def broken(self, failure: BaseException) -> None:
+        """The first failure ends the run."""
+        self.log(f"BROKEN {failure!r}")
+        if self.failure is None:
+            self.failure = failure
+            self._failed.set()
+
+    def _bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.broken(context.get("exception") or RuntimeError(context["message"]))
+
+    # --- The run ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Raises what was broken."""
+        life = self._outside.spawn(self._live())
+        failed = self._outside.spawn(self._failed.wait())
+        await asyncio.wait((life, failed), return_when=asyncio.FIRST_COMPLETED)
+        if life.done() and self.failure is None:
+            life.result()
+        if self.failure is not None:
+            raise self.failure
+
+    async def _live(self) -> None:
+        self.registry.start()
+        for host in (*self.instances.values(), *self.readers.values()):
+            self.later(self.rng.uniform(0.0, 2.0), host.start)
+        faults = Faults(self)
+        await asyncio.sleep(20.0)
+        for _ in range(self.rng.randint(1, 3)):
+            await faults.chaos(self.rng.uniform(30.0, 120.0))
+            await faults.calm()
+            self.oracle.converged()
+            await self.rng.choice((faults.blindness, faults.lost_history, faults.nothing))()
+        await faults.calm()
+        self.oracle.converged()
+
+    def registry_links(self) -> list[tuple[str, str]]:
+        others = [*self.instances, *self.readers]
+        return [(HOST, other) for other in others] + [(other, HOST) for other in others]
+
+
+def simulate(seed: int) -> World:
+    """Run the world of `seed`. A failure carries what led to it, and how to see it again."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        return runner.run(_run(seed, loop))
+
+
+async def _run(seed: int, loop: VirtualLoop) -> World:
+    world = World(seed, loop)
+    try:
+        await world.run()
+    except BaseException as failure:
+        failure.add_note("\n".join(world.trace))
+        failure.add_note(f"make simulate ARGS='--seed {seed}'")
+        raise
+    finally:
+        loop.set_exception_handler(lambda loop, context: None)
+        await loop.bury()
+    return world
