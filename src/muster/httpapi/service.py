@@ -104,6 +104,8 @@ class Service:
     async def go_away(self, reason: str) -> None:
         """Answer the blocked reads, tell every stream to go elsewhere, a slice at a time, and end it."""
         self.stopping = True
+        self.registry.subscribers.stop()
+        await asyncio.sleep(0)  # Drains are answered first.
         for connection in self._connections:
             if connection.waiting is not None:
                 connection.waiting.set()

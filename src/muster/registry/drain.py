@@ -71,6 +71,7 @@ class Subscribers:
         self._pollers: dict[ServiceKey, dict[str, _Poller]] = {}
         self._plain_reads: dict[ServiceKey, float] = {}
         self._waits: dict[ServiceKey, set[asyncio.Event]] = {}
+        self._stopping = False
 
     # --- Streams ----------------------------------------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ class Subscribers:
         heard = asyncio.Event()
         self._waits.setdefault(service, set()).add(heard)
         try:
-            while (left := self._missing(service, revision)) and (rest := began + wait - self._now()) > 0:
+            while (left := self._missing(service, revision)) and (rest := self._rest(began + wait)) > 0:
                 heard.clear()
                 await _wait(heard, min(rest, self._next_forgotten(service)))
         finally:
@@ -145,6 +146,17 @@ class Subscribers:
             if not waits:
                 del self._waits[service]
         return self._answer(service, revision, left, self._now() - began)
+
+    def stop(self) -> None:
+        """Answer every drain with what is known now: from here on streams end by our own doing, which says nothing of their
+        readers."""
+        self._stopping = True
+        for service in list(self._waits):
+            self._wake(service)
+
+    def _rest(self, until: float) -> float:
+        """Seconds that may still be waited."""
+        return 0.0 if self._stopping else until - self._now()
 
     def _missing(self, service: ServiceKey, revision: int) -> list[Unacknowledged]:
         streams = [
