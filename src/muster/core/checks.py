@@ -111,10 +111,10 @@ class Checks:
         record = entry.record
         wanted = record.instance.checks
         if not wanted or entry.status not in PROBED:
-            self.drop(record.key)
+            self.drop(entry.key)
             return
-        old = {tracker.check.name: tracker for tracker in self.of(record.key)}
-        self._trackers[record.key] = tuple(
+        old = {tracker.check.name: tracker for tracker in self.of(entry.key)}
+        self._trackers[entry.key] = tuple(
             self._follow(old.pop(check.name, None), check, entry, now) for check in wanted
         )
         for tracker in old.values():
@@ -129,7 +129,7 @@ class Checks:
             return old
         if old is not None:
             old.wake = NEVER
-        tracker = Tracker(record.key, record.generation, check, health, said_at=now)
+        tracker = Tracker(entry.key, record.generation, check, health, said_at=now)
         first = self._rng.uniform(0, limits.FIRST_PROBE_JITTER_S if health == "unknown" else check.interval)
         self._wheel.put(tracker, now + (first if check.active else check.ttl))
         return tracker

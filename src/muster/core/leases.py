@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from muster.model import limits
 from muster.model.instance import LeaseTerms
-from muster.model.record import Record
 
 from .state import Entry
 from .wheel import NEVER, Wheel
@@ -153,12 +152,12 @@ class Leases:
         record = entry.record
         terms = record.instance.lease
         if terms is None:
-            self.drop(record.key)
+            self.drop(entry.key)
             return
-        lease = self._leases.get(record.key)
+        lease = self._leases.get(entry.key)
         zone = self._zone(record.instance.zone)
         if lease is None or lease.generation != record.generation or lease.zone is not zone:
-            lease = self._grant(record, terms, zone, now)
+            lease = self._grant(entry, terms, zone, now)
         lease.ttl, lease.interval, lease.owner = terms.ttl, terms.interval, record.owner
         self.longest = max(self.longest, terms.ttl)
         if record.facts.expired_at:
@@ -168,11 +167,12 @@ class Leases:
         elif lease.phase == "held":
             self._wheel.put(lease, lease.overdue_at)
 
-    def _grant(self, record: Record, terms: LeaseTerms, zone: Zone, now: float) -> Lease:
+    def _grant(self, entry: Entry, terms: LeaseTerms, zone: Zone, now: float) -> Lease:
         """A new promise. It begins as lapsed, which the record then has the last word on."""
-        self.drop(record.key)
-        lease = Lease(record.key, record.generation, terms.ttl, terms.interval, record.owner, zone, now)
-        self._leases[record.key] = lease
+        self.drop(entry.key)
+        record = entry.record
+        lease = Lease(entry.key, record.generation, terms.ttl, terms.interval, record.owner, zone, now)
+        self._leases[entry.key] = lease
         return lease
 
     def _begin(self, lease: Lease, now: float, *, overdue: bool) -> None:

@@ -79,7 +79,7 @@ class Machine:
         for entry in self.state.entries():
             self._follow(entry, now, wall)
             if entry.discoverable:
-                self._first_probes.put(entry.record.key)
+                self._first_probes.put(entry.key)
 
     def apply(
         self, revision: int, writes: Iterable[tuple[str, Record | None]], now: float, wall: int
@@ -97,7 +97,7 @@ class Machine:
 
     def _forget(self, entry: Entry) -> None:
         """Gone, or another process now: what was known of the last one's reach says nothing of the next one's."""
-        key, zone = entry.record.key, entry.record.instance.zone
+        key, zone = entry.key, entry.record.instance.zone
         if self.state.get(key) is None:
             self.leases.drop(key)
             self.checks.drop(key)
@@ -114,12 +114,12 @@ class Machine:
         self.checks.follow(entry, now)
         self._retention.follow(entry, now, wall)
         if facts.unreachable and not facts.expired_at:
-            self.suspicions.recover(record.key, record.generation, now)
+            self.suspicions.recover(entry.key, record.generation, now)
         else:
-            self.suspicions.recovered(record.key)
+            self.suspicions.recovered(entry.key)
         if facts.expired_at:
-            self.guard.not_refused(record.instance.zone, record.key)
-            self._sight.forget(record.instance.zone, record.key)
+            self.guard.not_refused(record.instance.zone, entry.key)
+            self._sight.forget(record.instance.zone, entry.key)
 
     def _meet(self, before: Entry | None, after: Entry) -> None:
         """Whoever is new, or begins to be offered to callers, is probed once."""
@@ -131,8 +131,8 @@ class Machine:
 
     def _probe_first(self, entry: Entry) -> None:
         """Learn whether the registry can reach the instance at all; without that no suspicion of it can be judged."""
-        if entry.record.key not in self.suspicions.reached:
-            self._first_probes.put(entry.record.key)
+        if entry.key not in self.suspicions.reached:
+            self._first_probes.put(entry.key)
 
     # --- What instances and callers say -----------------------------------------------------------------------------
 

@@ -52,7 +52,7 @@ class Outbox:
         self._commands.append(command)
 
     def ask(self, purpose: Purpose, entry: Entry, about: About = None, check: Check | None = None) -> None:
-        self._asks.append(Ask(purpose, entry.record.instance, entry.record.key, about, check))
+        self._asks.append(Ask(purpose, entry.record.instance, entry.key, about, check))
 
     def take(self) -> Turn:
         """What has become necessary since the last call."""

@@ -27,11 +27,11 @@ class Retention:
     def follow(self, entry: Entry, now: float, wall: int) -> None:
         """Set the removal of `entry` that its committed facts ask for, or none. `wall` in ms."""
         record = entry.record
-        self.forget(record.key)
+        self.forget(entry.key)
         after = self._after(record, wall)
         if after is not None:
-            command = Remove(record.key, record.generation, entry.status)
-            removal = self._removals[record.key] = _Removal(command)
+            command = Remove(entry.key, record.generation, entry.status)
+            removal = self._removals[entry.key] = _Removal(command)
             self._wheel.put(removal, now + after)
 
     def _after(self, record: Record, wall: int) -> float | None:

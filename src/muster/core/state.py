@@ -26,8 +26,9 @@ class ServiceKey(NamedTuple):
 
 
 class Entry(Struct, gc=False):
-    """A record as committed at `revision`. Immutable but for what is derived from it when first asked for."""
+    """A record as committed at `revision`, with what is derived from it once. Immutable but for what is made when first asked for."""
 
+    key: str
     record: Record
     revision: int
     status: Status
@@ -62,7 +63,7 @@ class Entry(Struct, gc=False):
         return self._term
 
     def __repr__(self) -> str:
-        return f"<Entry {self.record.key} {self.status} @{self.revision}>"
+        return f"<Entry {self.key} {self.status} @{self.revision}>"
 
 
 class Change(Struct, frozen=True, gc=False):
@@ -188,7 +189,8 @@ class State:
         What was removed before is not told, so every service counts as changed at the head: its revision never goes back.
         """
         for record, at in records:
-            entry = self._entries[record.key] = entry_of(record, at)
+            entry = entry_of(record, at)
+            self._entries[entry.key] = entry
             self._join(entry, self.revision)
 
     def apply(self, revision: int, writes: Iterable[tuple[str, Record | None]]) -> list[Change]:
@@ -207,7 +209,7 @@ class State:
             changes.append(Change(revision, before.service, before.id, before, None))
             before = None
         if after is not None:
-            self._entries[key] = after
+            self._entries[after.key] = after
             self._join(after, revision)
             changes.append(Change(revision, after.service, after.id, before, after))
 
@@ -232,4 +234,4 @@ def entry_of(record: Record, revision: int) -> Entry:
     """The committed form of a record: the write that registered it learns its generation here."""
     if not record.generation:
         record = replace(record, generation=revision)
-    return Entry(record, revision, record.status)
+    return Entry(record.key, record, revision, record.status)

@@ -21,6 +21,8 @@ from muster.model import limits
 from muster.model import record as records
 from muster.model.check import Health, Result
 from muster.model.errors import Rejected
+from muster.model.record import Record
+from muster.model.sharing import Sharing
 from muster.registry.clock import Clock
 from muster.registry.drain import Subscribers
 from muster.registry.hub import Hub
@@ -74,6 +76,7 @@ class Registry:
         self.machine = Machine(self._rng, rules, retention=retention)
         self.hub = Hub(asyncio.get_running_loop(), told)
         self.subscribers = Subscribers(self.now)
+        self._sharing = Sharing()
         self._seen = Seen()
         self.writer = Writer(
             store,
@@ -117,7 +120,7 @@ class Registry:
     async def _load(self) -> None:
         loaded = await self._store.load()
         decoded = [
-            (records.decode(stored.value), stored.revision)
+            (self._decode(stored.value), stored.revision)
             for stored in loaded.records
             if stored.key.startswith(STORE_PREFIX)
         ]
@@ -160,7 +163,7 @@ class Registry:
         writes = [
             (
                 entry.key.removeprefix(STORE_PREFIX),
-                records.decode(entry.value) if isinstance(entry, Put) else None,
+                self._decode(entry.value) if isinstance(entry, Put) else None,
             )
             for entry in event.entries
             if entry.key.startswith(STORE_PREFIX)
@@ -169,6 +172,9 @@ class Registry:
         self._publish(changes)
         self._seen.applied(event.revision, event.op)
         self._pump()
+
+    def _decode(self, value: bytes) -> Record:
+        return self._sharing.share(records.decode(value))
 
     def _publish(self, changes: list[Change]) -> None:
         self.hub.changed(dict.fromkeys(change.service for change in changes))
