@@ -28,6 +28,17 @@ def test_every_verb_has_help(name: str, capsys: pytest.CaptureFixture[str]) -> N
     assert (asked.code, asked.out) == (0, muster(capsys, name, "--help").out)
 
 
+def test_a_misspelt_verb_is_told_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = muster(capsys, "sevre")
+    assert asked.code == 2
+    assert "Did you mean 'serve'?" in asked.err
+
+
+def test_a_name_that_cannot_be_is_refused_before_anybody_is_asked(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = muster(capsys, "resolve", "Bad Name", "--url", "http://127.0.0.1:1")
+    assert (asked.code, asked.err) == (2, "muster: service: may hold letters, digits, '_' and '-' only\n")
+
+
 def test_every_option_is_explained() -> None:
     silent = [
         f"{name} {param.name}"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 import muster
+from muster.model.errors import Rejected
 
 from .exits import Exit
 from .failures import Failure
@@ -45,6 +46,9 @@ def invoke(args: Sequence[str] | None = None) -> int:
         return failure.code
     except click.ClickException as usage:
         usage.show()
+        return Exit.USAGE
+    except Rejected as rejected:  # by our own rules, before any registry was asked
+        Failure(f"{rejected.field}: {rejected.detail}" if rejected.field else rejected.detail).show()
         return Exit.USAGE
     except (click.Abort, KeyboardInterrupt):
         return Exit.INTERRUPTED

@@ -76,7 +76,7 @@ def decide(state: State, command: Command) -> Write:
 def _addressed(record: Record | None, generation: int, owner: bytes) -> Record:
     """The record a message is for, if its sender may speak for it."""
     if record is None:
-        raise Rejected("unknown_instance", "no such instance: register it")
+        raise Rejected("unknown_instance", "no such instance in this namespace")
     if generation and generation != record.generation:
         raise Rejected("superseded", "a newer registration holds this id")
     if record.owner and owner != record.owner:

@@ -79,6 +79,8 @@ def _expected(kind: Any) -> str | None:
         return "must be true or false"
     if get_origin(kind) is Literal:
         return "must be " + " or ".join(get_args(kind))
+    if kind is float:
+        return "must be a number above 0 and below 1"
     return None
 
 

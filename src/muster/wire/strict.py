@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -20,6 +20,17 @@ T = TypeVar("T")
 _AT = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`")
 _MISSING = re.compile(r"Object missing required field `([^`]*)`")
+_EXPECTED = re.compile(r"Expected `([^`]*)`, got `([^`]*)`")
+_CHOICE = re.compile(r"Invalid enum value")
+_WORDS: Final = {
+    "int": "a whole number",
+    "float": "a number",
+    "str": "text",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
+"""What JSON's types are called to a person; null is null."""
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
@@ -34,7 +45,7 @@ def decode_once(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise _named(str(error)) from None
+        raise _named(str(error), decoder.type) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Rejected("invalid_json", f"not JSON: {error}") from None
     except RecursionError:
@@ -46,10 +57,10 @@ def convert(value: object, type_: type[T]) -> T:
     try:
         return msgspec.convert(value, type_)
     except msgspec.ValidationError as error:
-        raise _named(str(error)) from None
+        raise _named(str(error), type_) from None
 
 
-def _named(message: str) -> Rejected:
+def _named(message: str, type_: Any) -> Rejected:
     """msgspec's message as a problem: `Expected `int`, got `str` - at `$.port`` -> field `port`."""
     at = _AT.search(message)
     path = at[1] if at else ""
@@ -57,7 +68,49 @@ def _named(message: str) -> Rejected:
     for pattern, told in ((_UNKNOWN, "is not a field here"), (_MISSING, "is required")):
         if match := pattern.search(text):
             return invalid(f"{path}.{match[1]}" if path else match[1], told)
-    return invalid(path, text.replace("`", "")) if path else Rejected("invalid_json", text.replace("`", ""))
+    told = _told(text, type_, path)
+    return invalid(path, told) if path else Rejected("invalid_json", told)
+
+
+def _told(text: str, type_: Any, path: str) -> str:
+    if match := _EXPECTED.search(text):
+        return f"must be {_in_words(match[1])}, not {_in_words(match[2])}"
+    if _CHOICE.search(text) and (choices := _choices(type_, path)):
+        return f"must be one of {', '.join(choices)}"
+    return text.replace("`", "")
+
+
+def _in_words(types: str) -> str:
+    """`int | null` -> a whole number or null."""
+    return " or ".join(_WORDS.get(each, each) for each in types.split(" | "))
+
+
+def _choices(type_: Any, path: str) -> list[str]:
+    """The texts that may stand at `path` (`checks[0].kind`) in a value of `type_`."""
+    kinds = [type_]
+    for name in re.findall(r"[A-Za-z_]\w*", path):
+        fields = [field for kind in kinds for part in _parts(kind) for field in _fields(part)]
+        kinds = [field.type for field in fields if field.encode_name == name]
+    return [
+        repr(each)
+        for kind in kinds
+        for part in _parts(kind)
+        if get_origin(part) is Literal
+        for each in get_args(part)
+    ]
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    """A type and all that it is made of: `list[Check] | None` -> ..., list, Check, None."""
+    yield kind
+    if get_origin(kind) is not Literal:
+        for each in get_args(kind):
+            yield from _parts(each)
+
+
+def _fields(kind: Any) -> tuple[Any, ...]:
+    is_struct = isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+    return msgspec.structs.fields(kind) if is_struct else ()
 
 
 def _refuse_duplicates(body: bytes) -> None:
