@@ -1,0 +1,94 @@
+"""Building a picker: who may be used, how near they are, what each is worth, by which balancer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Generic
+
+from muster.model.policy import Policy
+
+from . import subsets
+from .balancers import DRAWN, KEYED, Row
+from .choice import Candidate, Choice, deadline, gather, judge
+from .endpoint import E, Place
+from .failover import WHOLE
+from .localities import Part, levels, parts
+from .memory import Memory
+from .picker import Picker
+from .rotation import Drawn, Group, Keyed, Nothing, Rotation, Shelf
+from .xxh64 import Hash, xxh64
+
+if TYPE_CHECKING:
+    from random import Random
+
+
+def build(
+    endpoints: Sequence[E],
+    policy: Policy,
+    place: Place,
+    memory: Memory,
+    now: float,
+    rng: Random,
+    *,
+    hash64: Hash = xxh64,
+) -> Picker[E]:
+    """`endpoints`: those of the snapshot, unconfirmed ones among them. The memory adopts them, and sweeps if that is due.
+    `hash64`: a faster XXH64, where there is one."""
+    memory.tick(now, rng)
+    candidates = gather(endpoints, memory, now)
+    builder: _Builder[E] = _Builder(policy, place, memory, now, rng, hash64)
+    rotations = {subsets.EVERYONE: builder.rotation(subsets.EVERYONE, candidates)}
+    for subset in policy.subsets:
+        members = [c for c in candidates if subsets.belongs(c[0].instance, subset)]
+        if members:
+            rotations[subset.name] = builder.rotation(subset.name, members)
+    until = min(deadline(candidates, policy, now), memory.due)
+    return Picker(policy, rotations, memory, until, hash64)
+
+
+class _Builder(Generic[E]):
+    """What all rotations of a picker are built with."""
+
+    def __init__(
+        self, policy: Policy, place: Place, memory: Memory, now: float, rng: Random, hash64: Hash
+    ) -> None:
+        self._policy = policy
+        self._place = place
+        self._memory = memory
+        self._now = now
+        self._rng = rng
+        self._hash = hash64
+
+    def rotation(self, name: str, candidates: Sequence[Candidate[E]]) -> Rotation[E]:
+        policy = self._policy
+        choices = judge(candidates, policy, self._now)
+        keyed = policy.balancer.name in KEYED
+        found = parts(choices, self._place, policy, by_zone=not keyed)
+        if not found:
+            return Nothing(self._why(choices))
+        if keyed:
+            return Keyed([self._shelf(part) for part in found], self._hash)
+        return Drawn([self._group(name, part) for part in found])
+
+    def _group(self, name: str, part: Part[E]) -> Group[E]:
+        terms = self._policy.balancer
+        row = Row(
+            peers=[choice.peer for choice in part.choices],
+            weights=[choice.weight for choice in part.choices],
+            terms=terms,
+            turn=self._memory.turn((name, part.name), self._rng),
+        )
+        return Group(part.name, part.share, tuple(part.choices), DRAWN[terms.name](row))
+
+    def _shelf(self, part: Part[E]) -> Shelf[E]:
+        """Slow start does not move keys: a table that changed with every step would move them all the time."""
+        terms = self._policy.balancer
+        addresses = [choice.endpoint.address for choice in part.choices]
+        weights = [choice.steady for choice in part.choices]
+        table = KEYED[terms.name](addresses, weights, terms, self._hash)
+        return Shelf(part.name, round(part.share * WHOLE), tuple(part.choices), table)
+
+    def _why(self, choices: Sequence[Choice[E]]) -> str:
+        if not choices:
+            return "empty"
+        return "unusable" if levels(choices, self._place, self._policy) else "remote"

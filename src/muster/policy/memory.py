@@ -1,0 +1,162 @@
+"""What this process knows of a service's endpoints from its own calls: who is slow, who fails, who was taken out.
+
+    memory.adopt(endpoints, now)                                  the endpoints of a new snapshot; the others are forgotten
+    memory.start(peer) ... memory.finish(peer, outcome, ...)      around every attempt
+    memory.tick(now, rng)                                         when `due` has come: ejected ones return, rates are compared
+
+`version` changes whenever somebody is taken out or comes back: pickers built before are then out of date. Calls of several
+threads must follow each other, not overlap: whoever shares a memory holds a lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from itertools import count
+from typing import TYPE_CHECKING
+
+from muster.model import limits
+from muster.model.policy import Policy
+
+from . import outliers
+from .breaker import Breaker
+from .endpoint import Target
+from .latency import Latency
+from .outcome import MEANINGS, Outcome
+from .outliers import Cause, Record
+
+if TYPE_CHECKING:
+    from random import Random
+
+ALWAYS = float("-inf")
+
+
+class Peer:
+    """One endpoint. `since`: when it appeared (s; -inf: before we looked); `succeeded_at`: our last success with it."""
+
+    __slots__ = ("breaker", "latency", "outstanding", "record", "since", "succeeded_at")
+
+    def __init__(self, since: float) -> None:
+        self.since = since
+        self.succeeded_at = ALWAYS
+        self.outstanding = 0
+        self.breaker = Breaker()
+        self.latency = Latency()
+        self.record = Record()
+
+    def __repr__(self) -> str:
+        return f"<Peer {self.outstanding} outstanding {self.breaker!r} {self.record!r}>"
+
+
+class Memory:
+    """Of one service. `due`: when `tick` should be called next (s)."""
+
+    def __init__(self, policy: Policy, now: float) -> None:
+        self.policy = policy
+        self.version = 0
+        self.due = now + policy.outlier_detection.interval
+        self.active = 0
+        self.retries = 0
+        self._peers: dict[tuple[str, int], Peer] = {}
+        self._turns: dict[object, count[int]] = {}
+        self._looked = False
+
+    def __repr__(self) -> str:
+        return f"<Memory of {len(self._peers)} endpoints @{self.version}>"
+
+    def __len__(self) -> int:
+        return len(self._peers)
+
+    def obey(self, policy: Policy) -> None:
+        """Another policy from now on; what was seen stays."""
+        self.policy = policy
+        self.version += 1
+
+    def adopt(self, endpoints: Sequence[Target], now: float) -> list[Peer]:
+        """One peer for each endpoint, in their order. A new incarnation of an instance is a new peer."""
+        since = now if self._looked else ALWAYS
+        self._looked = True
+        known, peers = self._peers, dict[tuple[str, int], Peer]()
+        for endpoint in endpoints:
+            instance = endpoint.instance
+            key = (instance.instance_id, instance.generation)
+            peers[key] = known.get(key) or Peer(since)
+        self._peers = peers
+        return list(peers.values()) if len(peers) == len(endpoints) else [peers[_key(e)] for e in endpoints]
+
+    def start(self, peer: Peer) -> None:
+        """An attempt begins. Finish it, whatever becomes of it."""
+        peer.outstanding += 1
+        self.active += 1
+
+    def finish(self, peer: Peer, outcome: Outcome, *, started: float, now: float, rng: Random) -> None:
+        """How the attempt begun at `started` ended (s)."""
+        peer.outstanding -= 1
+        self.active -= 1
+        if outcome is Outcome.CANCELLED:
+            self._changed_if(peer.breaker.gave_up(now))
+            return
+        if outcome in (Outcome.SUCCESS, Outcome.TIMEOUT):
+            peer.latency.observe(now - started, now, self.policy.balancer.decay)
+        self._tell_breaker(peer, outcome, started, now)
+        if self.policy.outlier_detection.enabled:
+            for cause in peer.record.count(MEANINGS[outcome], self.policy.outlier_detection):
+                self._eject(peer.record, cause, now, rng)
+
+    def begin_trial(self, peer: Peer, now: float) -> bool:
+        """Whether the next request may try an endpoint whose breaker is open: from here on, only this one."""
+        if not peer.breaker.ready(now):
+            return False
+        peer.breaker.begin_trial(now, self.policy.timeouts.request or limits.BREAKER_TRIAL_S)
+        self.version += 1
+        return True
+
+    def tick(self, now: float, rng: Random) -> None:
+        """The sweep of outlier detection, if it is due."""
+        if now < self.due:
+            return
+        terms = self.policy.outlier_detection
+        self.due = now + terms.interval
+        records = [peer.record for peer in self._peers.values()]
+        for record in outliers.returning(records, now, terms):
+            record.readmit(now)
+            self.version += 1
+        for record in records:
+            for tally in record.tallies:
+                tally.turn_over()
+        if terms.enabled:
+            for record, cause in list(outliers.unusual(records, terms)):
+                self._eject(record, cause, now, rng)
+        outliers.forgive(records, now, terms)
+
+    def turn(self, name: object, rng: Random) -> Callable[[], int]:
+        """The counter of a rotation: it goes on where the last picker's stopped, and the first begins anywhere."""
+        if name not in self._turns:
+            if len(self._turns) >= limits.ZONES:
+                self._turns.clear()
+            self._turns[name] = count(rng.randrange(limits.STRIDE_WEIGHT))
+        return self._turns[name].__next__
+
+    def _tell_breaker(self, peer: Peer, outcome: Outcome, started: float, now: float) -> None:
+        if outcome is Outcome.SUCCESS:
+            peer.succeeded_at = now
+            self._changed_if(peer.breaker.succeeded(started))
+        elif self.policy.breaker.enabled:
+            self._changed_if(peer.breaker.failed(outcome, now, self.policy.breaker))
+
+    def _eject(self, record: Record, cause: Cause, now: float, rng: Random) -> None:
+        terms = self.policy.outlier_detection
+        if record.ejected_at is not None or not outliers.may_eject(self._records(), terms):
+            return
+        if outliers.enforced(cause, terms, rng):
+            record.eject(cause, now, terms, rng.random() * terms.max_ejection_time_jitter)
+            self.version += 1
+
+    def _records(self) -> Iterable[Record]:
+        return (peer.record for peer in self._peers.values())
+
+    def _changed_if(self, changed: bool) -> None:
+        self.version += changed
+
+
+def _key(endpoint: Target) -> tuple[str, int]:
+    return endpoint.instance.instance_id, endpoint.instance.generation
