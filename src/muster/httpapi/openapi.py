@@ -13,9 +13,10 @@ from muster.model.errors import CODES
 from muster.wire import problem
 
 REF = "#/components/schemas/{name}"
-EVERYWHERE = ("invalid_request", "host_not_allowed", "internal_error")
-CHANGES = ("token_required", "token_invalid", "origin_not_allowed")
-WITH_BODY = ("invalid_json", "body_too_large", "media_type")
+EVERYWHERE = ("invalid_request", "host_not_allowed", "body_too_large", "head_too_large", "internal_error")
+CHANGES = ("origin_not_allowed",)
+WITH_BODY = ("invalid_json",)
+TOKEN = ("token_required", "token_invalid")
 
 
 def document(routes: Iterable[Route], version: str) -> bytes:
@@ -49,11 +50,19 @@ def document(routes: Iterable[Route], version: str) -> bytes:
 def codes_of(route: Route) -> list[str]:
     """Every problem code a route can answer with."""
     codes = [*EVERYWHERE, *route.errors]
+    if _wants_token(route):
+        codes += TOKEN
     if route.method != "GET":
         codes += CHANGES
+    if route.body_limit:
+        codes += ("media_type",)
     if route.body is not None:
         codes += WITH_BODY
     return list(dict.fromkeys(codes))
+
+
+def _wants_token(route: Route) -> bool:
+    return route.method != "GET" or route.guarded
 
 
 def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
@@ -66,7 +75,7 @@ def _operation(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
     if route.body is not None:
         content = {"application/json": {"schema": schema_of[route.body]}}
         operation["requestBody"] = {"required": True, "content": content}
-    if route.method != "GET":
+    if _wants_token(route):
         operation["security"] = [{"token": []}, {}]
     return operation
 
