@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
 from muster.core.feed import Feed
 from muster.core.state import Change, Entry, View
@@ -31,6 +32,13 @@ class Frames:
             found = self.first + sse.chunk(sse.frame(*self.last, id))
             self._marked[id] = found
         return found
+
+
+@lru_cache(maxsize=1_024)
+def alive(epoch: str, low: int, digest: int, settled: bool) -> bytes:
+    """The pulse of all streams that stand where this one does and hold the same."""
+    name, body = events.encode(events.AliveEvent(low, f"{digest:016x}", settled))
+    return sse.chunk(sse.frame(name, body, f"{epoch}:{low}"))
 
 
 def snapshot(view: View, *, settled: bool) -> Frames:

@@ -32,6 +32,8 @@ DECLINED = b"\r\ndeclined:"
 so it is not shown the header. Java's HttpClient makes such an offer with every first request."""
 
 log = logging.getLogger("muster.http")
+quiet = logging.getLogger("muster.http.parser")
+quiet.setLevel(logging.ERROR)  # Or whoever sends garbage writes our log.
 
 
 class Refused(Exception):
@@ -51,6 +53,7 @@ class MusterProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.logger = quiet
         self.cycle: RequestResponseCycle | None = None  # type: ignore[assignment]
         self.stream: Stream | None = None
         self.peer = ""

@@ -167,9 +167,8 @@ class Watch:
                 low = low if first is None else min(low, first - 1)
         return low
 
-    def _say(self, event: events.Event, mark: str = "") -> None:
-        name, body = events.encode(event)
-        self._send(sse.chunk(sse.frame(name, body, mark)))
+    def _say(self, event: events.Event) -> None:
+        self._send(sse.chunk(sse.frame(*events.encode(event))))
 
     def pulse(self) -> None:
         """Every `ALIVE_S`: say that the stream lives, where it stands, and what its reader should hold."""
@@ -181,8 +180,7 @@ class Watch:
         low = self._low_water(self._registry.revision)
         if low is None:
             return
-        event = events.AliveEvent(low, f"{self._digest():016x}", self._registry.settled)
-        self._say(event, f"{self._registry.epoch}:{low}")
+        self._send(frames.alive(self._registry.epoch, low, self._digest(), self._registry.settled))
 
     def _digest(self) -> int:
         snapshots = map(self._registry.snapshot, self._asked.services)

@@ -132,18 +132,18 @@ class Writes:
     def heartbeats(self, request: Request) -> Response | None:
         """Hot. None where one of the renewals has to wait for the writer."""
         request.only()
-        prefix = request.namespace + "/"
-        renewed, refused, slow = 0, [], False
-        for beat in self._batch(request):
-            owner = owner_digest(beat.owner_secret) if beat.owner_secret else b""
-            renewal = self._registry.renew(prefix + beat.instance_id, beat.generation, owner)
-            if renewal is Renewal.RENEWED or renewal is Renewal.STATIC:
-                renewed += 1
-            elif renewal is Renewal.SLOW:
-                slow = True
-            else:
-                refused.append(bodies.Refusal(beat.instance_id, REFUSED[renewal][0]))
-        return None if slow else answer(bodies.Renewed(renewed, refused))
+        prefix, beats = request.namespace + "/", self._batch(request)
+        renewals = self._registry.renew_all(
+            (prefix + beat.instance_id, beat.generation, owner_digest(beat.owner_secret)) for beat in beats
+        )
+        if Renewal.SLOW in renewals:
+            return None
+        refused = [
+            bodies.Refusal(beat.instance_id, REFUSED[renewal][0])
+            for beat, renewal in zip(beats, renewals, strict=True)
+            if renewal is not Renewal.RENEWED and renewal is not Renewal.STATIC
+        ]
+        return answer(bodies.Renewed(len(beats) - len(refused), refused))
 
     async def heartbeats_slow(self, request: Request) -> Response:
         """Renew all again, reviving the lapsed ones: together, so that they share transactions."""

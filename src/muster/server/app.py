@@ -242,7 +242,6 @@ def _config(settings: Settings, service: Service, certificates: Certificates | N
         ws="none",
         lifespan="off",
         log_config=None,
-        log_level="error",
         access_log=False,
         server_header=False,
         proxy_headers=False,
