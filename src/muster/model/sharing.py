@@ -16,17 +16,9 @@ from .instance import Instance
 from .record import Facts, Record
 
 SHARED = (
-    "namespace",
-    "service",
-    "host",
-    "zone",
-    "region",
-    "version",
-    "deployment_group",
-    "endpoints",
-    "tags",
+    *("namespace", "service", "host", "endpoints", "zone", "region"),
+    *("version", "deployment_group", "tags", "checks", "lease"),
 )
-SHARED += ("checks", "lease")
 """The fields of an instance that others are likely to have the same of. Each can be a key of a dict."""
 NOTHING_SAID = Facts()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from muster.model import limits
 
@@ -19,7 +18,7 @@ class Clock:
     def __init__(
         self,
         monotonic: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = lambda: datetime.now(UTC).timestamp(),
+        wall: Callable[[], float] = lambda: time.time_ns() / 1e9,
     ) -> None:
         self._monotonic = monotonic
         self._wall = wall

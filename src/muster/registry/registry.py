@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
 
@@ -266,10 +266,15 @@ class Registry:
 
     def renew(self, key: str, generation: int, owner: bytes) -> Renewal:
         """Take a heartbeat without waiting. `SLOW` ones need `revive`."""
-        renewal = self.machine.renew(key, generation, owner, self.now(), self._clock.wall())
+        return self.renew_all([(key, generation, owner)])[0]
+
+    def renew_all(self, heartbeats: Iterable[tuple[str, int, bytes]]) -> list[Renewal]:
+        """Take heartbeats (key, generation, owner) that came together. Hot: half a million a second."""
+        renew, now, wall = self.machine.renew, self.now(), self._clock.wall()
+        renewals = [renew(key, generation, owner, now, wall) for key, generation, owner in heartbeats]
         if self.machine.has_work:
             self._pump()
-        return renewal
+        return renewals
 
     async def revive(self, key: str, generation: int, owner: bytes) -> Decided:
         """A renewal of a lease that has lapsed, or is lapsing at this moment."""
