@@ -1,7 +1,7 @@
 """The program's place in the registry: the library's registrar, never waited for longer than a moment.
 
-The registrar works in threads of its own. What is asked of it here runs in further ones, so that a registry that hangs
-holds up neither the signal nor the exit code.
+The registrar works in threads of its own, and `muster.client.parting` bounds what is asked of it, so that a registry that
+hangs holds up neither the signal nor the exit code.
 """
 
 from __future__ import annotations
@@ -10,17 +10,11 @@ import threading
 from collections.abc import Callable
 
 from muster.cli.text import shown
-from muster.client.errors import RegistryError
+from muster.client import parting
 from muster.client.registrar import Drained, Registrar, RegistrarStatus
 
 from .events import DrainEnded, Events
 
-AWAY_S = 0.5
-"""Without a session the registry is most likely away: long enough to tell one that is not, too short to matter."""
-SLACK_S = 1.0
-"""Beyond the wait that the registry was asked for: the way there and back."""
-LEAVE_S = 2.0
-"""A deregistration that takes longer is left to the lost session: the exit code must not wait for it."""
 LOOK_EVERY_S = 0.25
 """How often the registrar is asked whether something has changed that a person should read."""
 
@@ -44,24 +38,15 @@ class RegistrarMembership:
 
     def begin_drain(self) -> None:
         self._ending.set()
-        bound = self._wait + SLACK_S if self._registrar.status().session else AWAY_S
-        late = threading.Timer(bound, self._events.put, [DrainEnded("the registry did not answer the drain")])
-        late.daemon = True
-        late.start()
         _in_background(self._drain, "drain")
 
     def leave(self) -> None:
         self._ending.set()
-        _in_background(self._deregister, "leave").join(LEAVE_S)
+        if why := parting.leave(self._registrar):
+            self._say(f"not deregistered: {shown(why)}")
 
     def _drain(self) -> None:
-        self._events.put(DrainEnded(told(self._registrar.drain(self._wait))))
-
-    def _deregister(self) -> None:
-        try:
-            self._registrar.deregister()
-        except RegistryError as error:
-            self._say(f"not deregistered: {shown(str(error))}")
+        self._events.put(DrainEnded(told(parting.drain(self._registrar, self._wait))))
 
     def _report(self) -> None:
         """Say what the registrar goes through, once per change."""
@@ -93,7 +78,5 @@ def told(drained: Drained) -> str:
     return f"drained: {drained.unacknowledged_count} readers have not said that they know"
 
 
-def _in_background(work: Callable[[], object], name: str) -> threading.Thread:
-    thread = threading.Thread(target=work, name=f"muster-{name}", daemon=True)
-    thread.start()
-    return thread
+def _in_background(work: Callable[[], object], name: str) -> None:
+    threading.Thread(target=work, name=f"muster-{name}", daemon=True).start()
