@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -92,10 +93,14 @@ def _many(views: list[InstanceView]) -> Table:
 
 
 def _one(detail: dict[str, Any]) -> Table:
-    rows = [(name, _flat(value)) for name, value in detail.items()]
+    rows = [(name, _flat(name, value)) for name, value in detail.items()]
     return Table(("field", "value"), rows, status="value")
 
 
-def _flat(value: object) -> object:
-    """Nested values on one line, as JSON."""
-    return msgspec.json.encode(value).decode() if value and isinstance(value, dict | list) else value
+def _flat(name: str, value: object) -> object:
+    """Times as people read them; nested values on one line, as JSON."""
+    if name.endswith("_at") and isinstance(value, int) and value:
+        return datetime.fromtimestamp(value / 1000, UTC).astimezone().isoformat(" ", "milliseconds")
+    if isinstance(value, dict | list):
+        return msgspec.json.encode(value).decode() if value else None
+    return value
