@@ -20,14 +20,14 @@ class Telling:
         self._console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
 
     def line(self, text: str = "", style: str = "") -> None:
-        self._console.print(Text(text, style))
+        self._console.print(Text(text, style), soft_wrap=True)
 
     def act(self, act: Act) -> None:
         self.line()
         self._console.print(Text(f"{act.name.upper():<10}", "bold magenta"), Text(act.title, "bold"))
 
     def fact(self, at: float, text: str) -> None:
-        self._console.print(Text(f"{at - self._began:8.2f} s", "cyan"), Text(text))
+        self._console.print(Text(f"{at - self._began:8.2f} s", "cyan"), Text(text), soft_wrap=True)
 
     def calls(self, act: Act) -> None:
         if act.calls is not None:
@@ -54,7 +54,8 @@ class Telling:
     def promises(self, promises: list[Promise]) -> None:
         for promise in promises:
             mark = Text("kept  ", "green") if promise.kept else Text("BROKEN", "bold red")
-            self._console.print(mark, Text(promise.text), Text(f"({promise.found})", "bright_black"))
+            found = Text(f"({promise.found})", "bright_black")
+            self._console.print(mark, Text(promise.text), found, soft_wrap=True)
 
 
 def latest(act: Act) -> str:

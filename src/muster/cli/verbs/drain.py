@@ -47,7 +47,17 @@ def command(
 
 
 def _table(instance_id: str, drained: Drained) -> Table:
-    later = ", ".join(f"{reader} {lag}" for reader, lag in drained.cannot_acknowledge.items())
+    later = ", ".join(_silent(reader, lag) for reader, lag in drained.cannot_acknowledge.items() if lag)
     waited = f"{drained.waited_ms:.0f} ms"
     row = (instance_id, drained.safe, waited, drained.unacknowledged_count, later)
     return Table(("instance", "safe", "waited", "not acknowledged", "never acknowledge"), [row])
+
+
+def _silent(reader: str, lag: object) -> str:
+    """A way of reading that never acknowledges, in words where we know it."""
+    match reader:
+        case "plain_streams":
+            return f"{lag} streams that only listen"
+        case "plain_reads_s":
+            return f"answers up to {lag} s old"
+    return f"{reader} {lag}"
