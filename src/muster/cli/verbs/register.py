@@ -13,9 +13,14 @@ from msgspec.structs import replace
 from muster.cli.connection import Target, owner_option, read, registry_options, secret_of
 from muster.cli.description import body, checked, description_options
 from muster.cli.durations import time_option
+from muster.cli.exits import Exit
+from muster.cli.failures import Failure, of_refusal
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
+from muster.cli.text import shown
 from muster.cli.wrapper.membership import told
+from muster.client import parting
+from muster.client.errors import Refused
 from muster.client.http import Request
 from muster.client.registrar import Registrar
 from muster.model import limits
@@ -76,16 +81,27 @@ def _bare(description: RegisterBody) -> dict[str, object]:
 
 def _keep(target: Target, description: RegisterBody, drain_wait: float) -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # before the registrar's threads exist: they inherit it
-    with Registrar(
+    registrar = Registrar(
         [registry.url for registry in target.registries],
         description,
         namespace=target.namespace,
         token=target.token,
         tls=target.access().tls,
-    ) as registrar:
+    )
+    _until_registered(registrar)
+    click.echo(
+        f"{shown(registrar.status().instance_id)} is registered; ^C drains and deregisters it", err=True
+    )
+    signal.sigwait(ENDING)
+    click.echo(told(parting.drain(registrar, drain_wait)), err=True)
+    parting.leave(registrar)
+
+
+def _until_registered(registrar: Registrar) -> None:
+    """Raises `Failure` if the registry will not, or does not answer at first; later it may go and come as it likes."""
+    try:
         registrar.wait_registered()
-        status = registrar.status()
-        click.echo(f"{status.instance_id} is registered; ^C drains and deregisters it", err=True)
-        signal.sigwait(ENDING)
-        click.echo(told(registrar.drain(drain_wait)), err=True)
-        registrar.deregister()
+    except Refused as refused:
+        raise of_refusal(refused) from None
+    except TimeoutError as error:
+        raise Failure(str(error), code=Exit.UNREACHABLE) from None
