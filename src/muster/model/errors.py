@@ -49,7 +49,7 @@ class Rejected(Exception):
 
     def __init__(self, code: str, detail: str, *, field: str | None = None) -> None:
         assert code in CODES, code
-        super().__init__(detail)
+        super().__init__(f"{field}: {detail}" if field else detail)
         self.code = code
         self.detail = detail
         self.field = field
