@@ -1,0 +1,157 @@
+"""When to try again, when not, and how long to wait."""
+
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from muster.model.policy import DEFAULT, Policy
+from muster.model.resilience import BackOff, Budget, Limits, Retries
+from muster.policy.admission import admit
+from muster.policy.memory import Memory, Peer
+from muster.policy.outcome import Outcome
+from muster.policy.retry import (
+    Failure,
+    Refusal,
+    Request,
+    Retry,
+    decide,
+    delay,
+    idempotent,
+    retry_after,
+    within,
+)
+
+READ, WRITE = Request(idempotent=True), Request(idempotent=False)
+REFUSED, BROKEN = Failure(Outcome.CONNECT), Failure(Outcome.RESET)
+BUSY = Failure(Outcome.GATEWAY, 503)
+
+
+def decided(
+    failure: Failure,
+    request: Request = READ,
+    *,
+    policy: Policy = DEFAULT,
+    attempts: int = 1,
+    retries: int = 0,
+) -> str:
+    memory = Memory(policy, 0.0)
+    memory.retries = retries
+    match decide(policy, attempts, failure, request, memory, 10.0, Random(1)):
+        case Retry():
+            return "retry"
+        case Refusal(why=why):
+            return why
+
+
+@pytest.mark.parametrize(
+    ("failure", "read", "write"),
+    [
+        (REFUSED, "retry", "retry"),
+        (Failure(Outcome.REFUSED), "retry", "retry"),
+        (BROKEN, "retry", "not idempotent"),
+        (BUSY, "retry", "not idempotent"),
+        (Failure(Outcome.TIMEOUT), "retry", "not idempotent"),
+        (Failure(Outcome.FAILURE, 500), "outcome", "outcome"),
+        (Failure(Outcome.GATEWAY, 504), "outcome", "outcome"),
+        (Failure(Outcome.SUCCESS, 404), "outcome", "outcome"),
+        (Failure(Outcome.CANCELLED), "outcome", "outcome"),
+    ],
+)
+def test_without_a_document(failure: Failure, read: str, write: str) -> None:
+    assert (decided(failure, READ), decided(failure, WRITE)) == (read, write)
+
+
+@pytest.mark.parametrize(
+    ("condition", "failure"),
+    [
+        ("5xx", Failure(Outcome.FAILURE, 500)),
+        ("5xx", REFUSED),
+        ("gateway-error", Failure(Outcome.GATEWAY, 502)),
+        ("retriable-4xx", Failure(Outcome.SUCCESS, 409)),
+    ],
+)
+def test_envoys_other_conditions(condition: str, failure: Failure) -> None:
+    policy = Policy(retries=Retries(retry_on=(condition,)))  # type: ignore[arg-type]
+    assert decided(failure, policy=policy) == "retry"
+
+
+def test_so_many_attempts_and_no_more() -> None:
+    assert [decided(REFUSED, attempts=n) for n in (1, 2, 3)] == ["retry", "retry", "attempts"]
+
+
+def test_not_beyond_the_deadline() -> None:
+    assert decided(REFUSED, Request(True, deadline=10.0)) == "deadline"
+    assert decided(REFUSED, Request(True, deadline=11.0)) == "retry"
+
+
+def test_who_allows_it_may_retry_writes() -> None:
+    policy = Policy(retries=Retries(retry_non_idempotent=True))
+    assert decided(BROKEN, WRITE, policy=policy) == "retry"
+
+
+class TestBudget:
+    def test_a_few_in_any_case(self) -> None:
+        assert [decided(REFUSED, retries=n) for n in (2, 3)] == ["retry", "budget"]
+
+    def test_then_a_share_of_what_is_under_way(self) -> None:
+        memory = Memory(DEFAULT, 0.0)
+        memory.active, memory.retries = 100, 19
+        assert within(Budget(), memory)
+        memory.retries = 20
+        assert not within(Budget(), memory)
+
+
+class TestDelay:
+    @given(st.integers(1, 60), st.randoms(use_true_random=False))
+    def test_jittered_growing_and_capped(self, attempts: int, rng: Random) -> None:
+        policy = Policy(retries=Retries(back_off=BackOff(base_interval=0.1, max_interval=2.0)))
+        assert 0.0 <= delay(policy, attempts, REFUSED, rng) <= min(0.1 * (2**attempts - 1), 2.0)
+
+    def test_a_retry_after_is_waited_for(self) -> None:
+        assert delay(DEFAULT, 1, Failure(Outcome.GATEWAY, 503, retry_after=2.0), Random(1)) == 2.0
+
+    def test_unless_it_asks_for_too_much(self) -> None:
+        assert delay(DEFAULT, 1, Failure(Outcome.GATEWAY, 503, retry_after=301.0), Random(1)) <= 0.025
+
+    @pytest.mark.parametrize(
+        ("text", "seconds"),
+        [
+            ("3", 3.0),
+            (" 120 ", 120.0),
+            (None, None),
+            ("", None),
+            ("soon", None),
+            ("-1", None),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", None),
+            ("9" * 99, None),
+            ("²", None),
+        ],
+    )
+    def test_what_the_header_may_say(self, text: str | None, seconds: float | None) -> None:
+        assert retry_after(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("method", "headers", "expected"),
+    [
+        ("GET", None, True),
+        ("put", None, True),
+        ("DELETE", {}, True),
+        ("POST", {}, False),
+        ("PATCH", {"X": "1"}, False),
+        ("POST", {"idempotency-key": "k"}, True),
+    ],
+)
+def test_what_may_be_sent_twice(method: str, headers: dict[str, str] | None, expected: bool) -> None:
+    assert idempotent(method, headers) is expected
+
+
+def test_limits_are_envoys_circuit_breakers() -> None:
+    memory = Memory(DEFAULT, 0.0)
+    limits = Limits(max_requests=2, max_pending_requests=1)
+    memory.start(Peer(0.0))
+    assert [admit(limits, memory), admit(limits, memory, pending=1)] == ["", "max_pending_requests"]
+    memory.start(Peer(0.0))
+    assert admit(limits, memory) == "max_requests"
