@@ -19,6 +19,7 @@ from pathlib import Path
 import msgspec
 
 from .journal import Journal, Missing
+from .process import ENDING
 from .report import Report
 from .scene import Scene
 from .story import Story
@@ -44,7 +45,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the figures there, as JSON")
     report_file: Path | None = parser.parse_args().report
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end in order, as for ^C
+    for number in ENDING:
+        signal.signal(number, signal.default_int_handler)  # end in order, as for ^C
     journal, report, telling = Journal(), Report(), Telling(time.monotonic())
     with tempfile.TemporaryDirectory(prefix="muster-demo-") as directory:
         scene = Scene(Path(directory), journal)
