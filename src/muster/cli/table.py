@@ -50,17 +50,24 @@ def print_rich(table: Table) -> None:
     from rich.text import Text
 
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
-    for column in table.columns:
-        drawn.add_column(column, overflow="fold")
-    for row in table.rows:
-        cells = map(_cell, row)
+    columns = telling(table)
+    for name, _ in columns:
+        drawn.add_column(name, overflow="fold")
+    for row in zip(*(cells for _, cells in columns), strict=True):
         drawn.add_row(
             *(
-                Text(cell, COLOURS.get(cell.partition(" ")[0], "") if column == table.status else "")
-                for column, cell in zip(table.columns, cells, strict=True)
+                Text(cell, COLOURS.get(cell.partition(" ")[0], "") if name == table.status else "")
+                for (name, _), cell in zip(columns, row, strict=True)
             )
         )
     Console().print(drawn)
+
+
+def telling(table: Table) -> list[tuple[str, list[str]]]:
+    """The columns that say something, each with its cells: the width of a terminal is for them."""
+    cells = zip(*(map(_cell, row) for row in table.rows), strict=True)
+    columns = [(name, list(column)) for name, column in zip(table.columns, cells, strict=True)]
+    return [(name, column) for name, column in columns if set(column) != {"-"}]
 
 
 def _cell(value: object) -> str:
