@@ -1,4 +1,4 @@
-"""The real things some tests need: a binary, a privilege.
+"""The real things some tests need: a binary, a server in Python, a privilege.
 
     nginx = require("nginx")
 
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 import pytest
 
@@ -27,7 +28,7 @@ class Part:
 
 
 def require(name: str, environ: Mapping[str, str] = os.environ) -> str:
-    """The path of a binary, or the name of a privilege this process has."""
+    """The path of a binary, or the name of a module, or of a privilege this process has."""
     return demand(name, PARTS[name], environ)
 
 
@@ -43,6 +44,10 @@ def demand(name: str, part: Part, environ: Mapping[str, str]) -> str:
 
 def _binary(name: str) -> Callable[[], str | None]:
     return lambda: shutil.which(name, path=_SBIN)
+
+
+def _module(name: str) -> Callable[[], str | None]:
+    return lambda: name if find_spec(name) else None
 
 
 def _privilege(name: str, *command: str) -> Callable[[], str | None]:
@@ -68,6 +73,10 @@ PARTS = {
     "systemd-analyze": Part(_binary("systemd-analyze"), "a machine with systemd"),
     "docker": Part(_binary("docker"), "install docker"),
     "chromium": Part(_binary("chromium"), "apt-get install chromium"),
+    **{
+        name: Part(_module(name), f"pip install {name}")
+        for name in ("uvicorn", "gunicorn", "granian", "hypercorn")
+    },
     "netns": Part(
         _privilege("netns", "unshare", "--net", "ip", "link", "set", "lo", "up"),
         "run as root, with CAP_NET_ADMIN, and iproute2",

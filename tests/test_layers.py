@@ -1,7 +1,7 @@
 """The layers of the house: imports point down only, and what is pure stays pure.
 
 top      cli  server  testing
-edges    httpapi  consul  eureka  nameserver  xds  vip  storage  probe  trust  dashboard    (strangers to each other)
+edges    httpapi  consul  eureka  nameserver  xds  vip  storage  probe  trust  dashboard  integrations    (strangers to each other)
 shells   registry  client  observe
 pure     core  policy  wire
 model
@@ -17,7 +17,21 @@ LAYERS = [
     ["model"],
     ["core", "policy", "wire"],
     ["registry", "client", "observe"],
-    ["httpapi", "consul", "eureka", "nameserver", "xds", "vip", "storage", "probe", "trust", "dashboard"],
+    [
+        *(
+            "httpapi",
+            "consul",
+            "eureka",
+            "nameserver",
+            "xds",
+            "vip",
+            "storage",
+            "probe",
+            "trust",
+            "dashboard",
+        ),
+        "integrations",
+    ],
     ["cli", "server", "testing"],
 ]
 HEIGHT = {folder: height for height, layer in enumerate(LAYERS) for folder in layer}
@@ -26,7 +40,7 @@ NEIGHBOURS = {("cli", "server"), ("testing", "server"), ("observe", "registry"),
 """`muster serve` starts the server, and so do tests that want a real registry; metrics are read off the registry when they are
 asked for; a snapshot keeps its own bytes, encoded once per change and never once per request. Everything else imports what is
 below it, or itself."""
-STRANGERS = {("client", "core"), ("client", "registry")}
+STRANGERS = {(library, behind) for library in ("client", "integrations") for behind in ("core", "registry")}
 """Below, and still not to be known: the library knows the wire, never the registry behind it."""
 
 PURE = {"model", "core", "policy", "wire"}

@@ -24,6 +24,7 @@ VARIABLES: Final[dict[str, str]] = {
     "MUSTER_VERSION": "run, register: version of the program",
     "MUSTER_GROUP": "run, register: deployment group",
     "PORT": "run, register: the port; run also sets it for its program",
+    "MUSTER_REGISTER": "whether a server registers itself: 1 or 0; run sets 0 for its program",
     "NO_COLOR": "set to anything: no colours",
 }
 """variable -> what it says."""

@@ -54,7 +54,7 @@ def command(
     registrar = _registrar(target, description)
     return run(
         command,
-        {**os.environ, "PORT": str(plan.port)},
+        {**os.environ, "PORT": str(plan.port), "MUSTER_REGISTER": "0"},  # what it registers itself is ours
         plan,
         lambda events: RegistrarMembership(registrar, min(drain_wait, limit), events, _say),
         _say,

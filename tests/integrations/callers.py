@@ -1,0 +1,99 @@
+"""Callers of a service under test: they pick with the library, call with the standard library, and never stop by themselves."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import threading
+from collections import Counter, deque
+from collections.abc import Iterator
+from typing import Final
+
+from muster.client import Bound, Discovery, Mirror
+
+PAUSE_S: Final = 0.01
+THINKING: Final = ("0", "0.01", "0.15")
+"""Seconds that the application takes for its answers, in turn."""
+WAIT_S: Final = 60.0
+
+
+class Caller(threading.Thread):
+    """Calls whoever is picked: over connections that it keeps, or with a new one for each call."""
+
+    def __init__(self, discovery: Discovery, *, keep_alive: bool) -> None:
+        super().__init__(name=f"caller-{keep_alive=}", daemon=True)
+        self._discovery = discovery
+        self._keep_alive = keep_alive
+        self._kept: dict[str, http.client.HTTPConnection] = {}
+        self._news = threading.Condition()
+        self._stopping = threading.Event()
+        self.answered: Counter[int] = Counter()
+        self.failures: deque[str] = deque(maxlen=100)
+
+    def run(self) -> None:
+        turn = 0
+        while not self._stopping.wait(PAUSE_S):
+            endpoint = self._discovery.pick("web")
+            turn += 1
+            try:
+                self._call(endpoint.host, endpoint.port, THINKING[turn % len(THINKING)])
+            except (OSError, http.client.HTTPException) as error:
+                self.failures.append(f"{self.name} at {endpoint.port}: {error!r}")
+                self._kept.pop(endpoint.address, None)
+            with self._news:
+                self.answered[endpoint.port] += 1
+                self._news.notify_all()
+        for connection in self._kept.values():
+            connection.close()
+
+    def until_answered(self, port: int, times: int) -> None:
+        """Until it was answered from there `times` more."""
+        with self._news:
+            enough = self.answered[port] + times
+            assert self._news.wait_for(lambda: self.answered[port] >= enough, WAIT_S), self.answered
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self.join(WAIT_S)
+
+    def _call(self, host: str, port: int, think: str) -> None:
+        address = f"{host}:{port}"
+        connection = self._kept.get(address) or http.client.HTTPConnection(host, port, timeout=10)
+        if self._keep_alive:
+            self._kept[address] = connection
+        connection.request(
+            "GET", f"/?think={think}", headers={} if self._keep_alive else {"Connection": "close"}
+        )
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != http.HTTPStatus.OK:
+            raise http.client.HTTPException(f"{answer.status}: {body[:80]!r}")
+        if not self._keep_alive:
+            connection.close()
+
+
+@contextlib.contextmanager
+def calling(discovery: Discovery) -> Iterator[list[Caller]]:
+    """Two of each kind, stopped at the end."""
+    callers = [Caller(discovery, keep_alive=keep) for keep in (True, False, True, False)]
+    for caller in callers:
+        caller.start()
+    try:
+        yield callers
+    finally:
+        for caller in callers:
+            caller.stop()
+
+
+def until_seen(discovery: Discovery, ports: set[int], service: str = "web") -> None:
+    """Until these and no others may be called."""
+    seen = threading.Event()
+
+    def look(mirror: Mirror) -> None:
+        if isinstance(mirror, Bound) and {each.port for each in mirror.instances} == ports:
+            seen.set()
+
+    end = discovery.on_change(look)
+    look(discovery.mirror(service))
+    assert seen.wait(WAIT_S), discovery.mirror(service)
+    end()

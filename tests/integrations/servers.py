@@ -1,0 +1,76 @@
+"""Servers under test as their users start them: a command each, with what it needs to be found."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+APPS: Final = Path(__file__).parent / "apps"
+END_S: Final = 60.0
+
+_BIND: Final = "127.0.0.1:{port}"
+ASGI, WSGI = "asgi:app", "wsgi:app"
+COMMANDS: Final[dict[str, tuple[str, ...]]] = {
+    "uvicorn": ("uvicorn", ASGI, "--port", "{port}"),
+    "uvicorn workers": ("uvicorn", ASGI, "--port", "{port}", "--workers", "2"),
+    "gunicorn sync": ("gunicorn", WSGI, "--bind", _BIND, "--workers", "2"),
+    "gunicorn threads": ("gunicorn", WSGI, "--bind", _BIND, "--threads", "4"),
+    "gunicorn asgi": ("gunicorn", ASGI, "--bind", _BIND, "--workers", "2", "-k", "asgi"),
+    "gunicorn preload": ("gunicorn", WSGI, "--bind", _BIND, "--workers", "2", "--preload"),
+    "granian": ("granian", ASGI, "--interface", "asgi", "--port", "{port}"),
+    "hypercorn": ("hypercorn", ASGI, "--bind", _BIND),
+}
+MODULES: Final = {
+    "uvicorn": "uvicorn",
+    "gunicorn": "gunicorn",
+    "granian": "granian",
+    "hypercorn": "hypercorn",
+}
+
+
+def command(name: str, port: int, *options: str) -> list[str]:
+    module, *arguments = COMMANDS[name]
+    return [sys.executable, "-m", module, *(each.format(port=port) for each in arguments), *options]
+
+
+@contextlib.contextmanager
+def running(command: list[str], log: Path, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Started in the applications' directory; it and all its workers are ended at the latest with the block."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            cwd=APPS,
+            env={**os.environ, "PYTHONPATH": str(APPS), **environ},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+    try:
+        yield process
+    finally:
+        for pid in family(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait(END_S)
+
+
+def family(pid: int) -> list[int]:
+    """The process and all that came from it, in whatever session: field 4 of /proc/PID/stat, behind the name, is the parent."""
+    children = defaultdict(list)
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+                children[int(fields[1])].append(int(entry.name))
+    found = [pid]
+    for each in found:
+        found += children[each]
+    return found
