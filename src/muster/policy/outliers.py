@@ -72,6 +72,14 @@ class Record:
     def __repr__(self) -> str:
         return f"<Record {'in' if self.ejected_at is None else f'ejected, {self.cause}'} x{self.multiplier}>"
 
+    def succeed(self, terms: OutlierDetection) -> None:
+        """A success: what `count` does with one, without looking for what it cannot show."""
+        self.tallies[0].count(good=True)
+        if terms.split_external_local_origin_errors:
+            self.tallies[1].count(good=True)
+        if self._streaks:
+            self._streaks.clear()
+
     def count(self, meaning: Meaning, terms: OutlierDetection) -> Iterator[Cause]:
         """One result. What it shows, if a streak became long enough."""
         if not meaning.status:

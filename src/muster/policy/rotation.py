@@ -6,7 +6,7 @@ Both kinds are immutable: what changes is in the peers they look at, and in a co
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from itertools import chain
+from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Generic, NamedTuple
 
 from muster.model import limits
@@ -38,19 +38,23 @@ class Group(NamedTuple, Generic[E]):
 class Drawn(Generic[E]):
     """A group by its share, then an endpoint by its distribution."""
 
-    __slots__ = ("_bounds", "_groups", "_only")
+    __slots__ = ("_groups", "_only", "_rows")
 
     def __init__(self, groups: Sequence[Group[E]]) -> None:
         self._groups = tuple(groups)
-        self._bounds = tuple(_sums(group.share for group in groups))
-        self._only = (groups[0].choices, groups[0].distribution.pick) if len(groups) == 1 else None
+        bounds = [*accumulate(group.share for group in groups[:-1]), 1.0]  # whatever rounding did to the sum
+        self._rows = tuple(
+            (bound, group.choices, group.distribution.pick)
+            for bound, group in zip(bounds, groups, strict=True)
+        )
+        self._only = self._rows[0] if len(groups) == 1 else None
 
     def __repr__(self) -> str:
         return f"<Drawn {', '.join(f'{group.name}: {group.share:.1%}' for group in self._groups)}>"
 
     def pick(self, rng: Random, now: float, key: Key | None, avoid: Collection[Peer]) -> Choice[E]:
         if self._only is not None:
-            choices, draw = self._only
+            _, choices, draw = self._only
             choice = choices[draw(rng, now)]
         else:
             choice = self._from_groups(rng, now)
@@ -63,10 +67,10 @@ class Drawn(Generic[E]):
 
     def _from_groups(self, rng: Random, now: float) -> Choice[E]:
         where = rng.random()
-        for bound, group in zip(self._bounds, self._groups, strict=True):
+        for bound, choices, draw in self._rows:
             if where < bound:
-                return group.choices[group.distribution.pick(rng, now)]
-        return group.choices[group.distribution.pick(rng, now)]  # the shares add up to 1 but for rounding
+                return choices[draw(rng, now)]
+        raise AssertionError(self)  # the last bound is 1
 
     def _another(self, rng: Random, now: float, first: Choice[E], avoid: Collection[Peer]) -> Choice[E]:
         """One that is not to be avoided: a few draws, so that shares stay right, then whoever is left; `first` if nobody is."""
@@ -149,10 +153,3 @@ def hash_of(key: Key, hash64: Hash) -> int:
     if isinstance(key, int):
         return key & 0xFFFF_FFFF_FFFF_FFFF
     return hash64(key.encode() if isinstance(key, str) else key, 0)
-
-
-def _sums(shares: Iterator[float]) -> Iterator[float]:
-    reached = 0.0
-    for share in shares:
-        reached += share
-        yield reached

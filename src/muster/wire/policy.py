@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from typing import Any, cast
 
 import msgspec
@@ -77,6 +78,7 @@ def _each_duration(
     return changed
 
 
+@cache
 def _fields(kind: type[Struct]) -> dict[str, types.Type]:
     told = types.type_info(kind)
     assert isinstance(told, types.StructType)
