@@ -8,6 +8,7 @@ import pytest
 from tests.cli.terminal import muster
 
 from muster.cli.exits import MEANING, Exit, of_problem
+from muster.cli.failures import unreachable
 from muster.model.errors import CODES
 from muster.testing import FakeRegistry
 
@@ -27,6 +28,19 @@ def test_nobody_there(capsys: Capsys) -> None:
     assert f"no registry answers at {url}" in ran.err
     assert "muster serve" in ran.err
     assert "MUSTER_URL" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("happened", "advice"),
+    [
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: self-signed certificate", "--ca-file"),
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number", "http://"),
+        ("Remote end closed connection without response", "https://"),
+        ("[Errno 111] Connection refused", "muster serve"),
+    ],
+)
+def test_what_happened_is_a_clue(happened: str, advice: str) -> None:
+    assert advice in unreachable({"URL": happened}).advice
 
 
 @pytest.mark.parametrize("status", [200, 404])

@@ -70,14 +70,22 @@ def foreign(detail: str) -> Failure:
     )
 
 
+NOBODY_THERE: Final = (
+    "start one here:      muster serve\nor name another one: --url http://HOST:8500, or MUSTER_URL"
+)
+CLUES: Final[dict[str, str]] = {
+    "CERTIFICATE_VERIFY_FAILED": "name the certificates to trust: --ca-file FILE, or MUSTER_CA_FILE",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS: should the URL begin with http:// ?",
+    "closed connection without response": "perhaps it speaks TLS: should the URL begin with https:// ?",
+}
+"""Part of what happened -> what it usually means, and what to do."""
+
+
 def unreachable(tried: Mapping[str, str]) -> Failure:
     """`tried`: registry's URL -> what happened there."""
     told = ", ".join(f"{shown(url)} ({shown(why)})" for url, why in tried.items())
-    return Failure(
-        f"no registry answers at {told}",
-        "start one here:      muster serve\nor name another one: --url http://HOST:8500, or MUSTER_URL",
-        code=Exit.UNREACHABLE,
-    )
+    clues = [advice for clue, advice in CLUES.items() if clue in told]
+    return Failure(f"no registry answers at {told}", "\n".join(clues) or NOBODY_THERE, code=Exit.UNREACHABLE)
 
 
 def unusable_file(path: object, reason: str, advice: str = "") -> Failure:

@@ -46,7 +46,9 @@ class RegistrarMembership:
             self._say(f"not deregistered: {shown(why)}")
 
     def _drain(self) -> None:
-        self._events.put(DrainEnded(told(parting.drain(self._registrar, self._wait))))
+        registered = self._registrar.status().generation
+        drained = told(parting.drain(self._registrar, self._wait))
+        self._events.put(DrainEnded(drained if registered else "nothing to drain: it was never registered"))
 
     def _report(self) -> None:
         """Say what the registrar goes through, once per change."""
