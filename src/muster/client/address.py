@@ -1,4 +1,4 @@
-"""The registries a process knows: their URLs, taken apart once."""
+"""The registries a process knows: their URLs, taken apart once. `static:` stands for what is written in place of one."""
 
 from __future__ import annotations
 
@@ -9,15 +9,22 @@ from urllib.parse import urlsplit
 from msgspec import Struct
 
 _PORTS = {"http": 80, "https": 443}
+STATIC = "static"
 
 
 class Registry(Struct, frozen=True):
-    """One registry's address. `prefix` stands before `/v1`: empty, unless something in between adds a path."""
+    """One registry's address. `prefix` stands before `/v1`: empty, unless something in between adds a path. `told` is what
+    follows `static:`."""
 
     scheme: str
     host: str
     port: int
     prefix: str = ""
+    told: str = ""
+
+    @property
+    def static(self) -> bool:
+        return self.scheme == STATIC
 
     @property
     def tls(self) -> bool:
@@ -27,10 +34,12 @@ class Registry(Struct, frozen=True):
     def authority(self) -> str:
         """What the Host header says: the port is left out where it is the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
+        return host if self.port == _PORTS.get(self.scheme) else f"{host}:{self.port}"
 
     @property
     def url(self) -> str:
+        if self.static:
+            return f"{STATIC}:{self.told}"
         return f"{self.scheme}://{self.authority}{self.prefix}"
 
     def __str__(self) -> str:
@@ -52,8 +61,12 @@ def parse(url: str) -> Registry:
     return Registry(parts.scheme, host, port or _PORTS[parts.scheme], prefix)
 
 
-def parse_all(urls: str | Iterable[str]) -> tuple[Registry, ...]:
-    """One URL, several, or a text with commas between them. Raises ValueError."""
+def parse_all(urls: str | Iterable[str], *, static: bool = False) -> tuple[Registry, ...]:
+    """One URL, several, or a text with commas between them. `static`: `static:` will do. Raises ValueError."""
+    if isinstance(urls, str) and urls.strip().startswith(f"{STATIC}:"):
+        if not static:
+            raise ValueError(f"{urls.strip()[:64]!r} can be read, but it is no registry")
+        return (Registry(STATIC, STATIC, 0, told=urls.strip().removeprefix(f"{STATIC}:")),)
     listed = urls.split(",") if isinstance(urls, str) else list(urls)
     found = tuple(dict.fromkeys(parse(url) for url in listed if url.strip()))
     if not found:

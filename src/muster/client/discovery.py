@@ -29,7 +29,7 @@ from msgspec.structs import replace
 from muster.model import limits, names
 from muster.wire.view import InstanceView
 
-from . import environment, fork, status
+from . import environment, fork, static, status
 from .board import Board, Listener
 from .changes import Changes
 from .disk import Disk
@@ -47,10 +47,10 @@ _TURNS = 1 << 16
 
 
 class Discovery:
-    """`urls`: one registry, several, or a text with commas. `services`: those to follow from the start; others are
-    followed from their first mention on. `token`: the token, or the path of the file it is in. `cache_dir`: where the last
-    known good is kept (None: nowhere). `dotted_names`: the registry is configured to allow dots in names. Raises ValueError
-    or `Rejected` for what cannot be.
+    """`urls`: one registry, several, or a text with commas; or `static:` and endpoints (`static.py`). `services`: those to
+    follow from the start; others are followed from their first mention on. `token`: the token, or the path of the file it
+    is in. `cache_dir`: where the last known good is kept (None: nowhere). `dotted_names`: the registry is configured to
+    allow dots in names. Raises ValueError or `Rejected` for what cannot be.
     """
 
     def __init__(
@@ -68,7 +68,8 @@ class Discovery:
         clock: Callable[[], float] = time.monotonic,
         rng: Random | None = None,
     ) -> None:
-        self._access = access(urls, namespace=namespace, token=token, tls=tls)
+        self._access = access(urls, namespace=namespace, token=token, tls=tls, static=True)
+        static.check(self._access.registries, self._access.namespace)
         self._dotted_names = dotted_names
         self._services = self._distinct(services)
         self._zone = zone

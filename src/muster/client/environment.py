@@ -1,6 +1,6 @@
 """A `Discovery` or `Registrar` configured by its environment, as a twelve-factor program is.
 
-MUSTER_URL          http://a:8500,http://b:8500     required
+MUSTER_URL          http://a:8500,http://b:8500, or static: and endpoints (static.py)     required
 MUSTER_NAMESPACE    default
 MUSTER_ZONE         the caller's own zone
 MUSTER_TOKEN, MUSTER_TOKEN_FILE     the latter is read again whenever it is needed

@@ -27,8 +27,9 @@ from .http import Access, Request, Requests
 from .mirror import Leave, Mirrors, Resync
 from .saver import Saver
 from .state import Snapshot
+from .static import connect
 from .status import Connection
-from .stream import Lost, Stream, connect, request_head
+from .stream import EventStream, Lost, request_head
 from .timing import Timing
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class Following:
         self._rounds = Rounds(len(access.registries), rng, first=timing.retry_first, longest=timing.retry_max)
         self._acks = Requests(access, timeout=limits.CLIENT_ACK_S)
         self._stopping = threading.Event()
-        self._stream: Stream | None = None
+        self._stream: EventStream | None = None
         self._mirrors = self._remembered()
         self._refresh_at = 0.0
         self._diverged = False
@@ -195,7 +196,7 @@ class Following:
                 )
 
     @contextlib.contextmanager
-    def _open(self, registry: Registry) -> Iterator[Stream]:
+    def _open(self, registry: Registry) -> Iterator[EventStream]:
         """A stream that has begun. Other threads can interrupt it while it is open."""
         resume = self._mirrors.resume
         query = {"service": self._mirrors.services, "ack": 1, "after": str(resume or "")}
@@ -211,7 +212,7 @@ class Following:
             finally:
                 self._stream = None
 
-    def _opened(self, stream: Stream, *, anew: bool) -> None:
+    def _opened(self, stream: EventStream, *, anew: bool) -> None:
         now = self._board.clock()
         counts = self._board.counts
         counts.streams += 1
@@ -243,7 +244,7 @@ class Following:
         elif isinstance(event, events.ResetEvent):
             self._board.counts.resets += 1
 
-    def _tell(self, stream: Stream) -> None:
+    def _tell(self, stream: EventStream) -> None:
         now = self._board.clock()
         snapshots = self._mirrors.publish(now)
         self._board.put(snapshots, self._mirrors.vouched)
@@ -251,7 +252,7 @@ class Following:
         self._board.announce(snapshot.service for snapshot in snapshots)
         self._keep(snapshots)
 
-    def _acknowledge(self, stream: Stream) -> None:
+    def _acknowledge(self, stream: EventStream) -> None:
         """Tried again with the next message, as long as this stream lasts; whoever waits for it gives up by himself."""
         connection = self.connection
         if connection is None or not (done := self._mirrors.acknowledge()):

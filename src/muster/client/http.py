@@ -62,9 +62,11 @@ def access(
     namespace: str = "default",
     token: str | Path | None = None,
     tls: ssl.SSLContext | None = None,
+    static: bool = False,
 ) -> Access:
-    """`token` is the token, or the file it is in. Raises ValueError, or `Rejected` for a namespace that cannot be."""
-    registries = address.parse_all(urls)
+    """`token` is the token, or the file it is in; `static`: endpoints that are written down will do. Raises ValueError, or
+    `Rejected` for a namespace that cannot be."""
+    registries = address.parse_all(urls, static=static)
     if tls is None and any(registry.tls for registry in registries):
         tls = ssl.create_default_context()
     return Access(registries, names.namespace_name(namespace), _token(token), tls)

@@ -13,6 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Mapping
+from typing import Protocol
 
 from muster.model import limits
 from muster.wire import sse
@@ -33,6 +34,19 @@ class Lost(Exception):
     def __init__(self, why: str, detail: str) -> None:
         super().__init__(f"{why}: {detail}")
         self.why = why
+
+
+class EventStream(Protocol):
+    """Where events come from. `read` and `close` are for the thread that opened it, `abort` for any other."""
+
+    registry: Registry
+    headers: http.client.HTTPMessage
+
+    def begin(self, head: bytes) -> None: ...
+    def read(self) -> list[sse.Message]: ...
+    def abort(self) -> None: ...
+    def close(self) -> None: ...
+    def disown(self) -> None: ...
 
 
 class Stream:
