@@ -26,6 +26,10 @@ class Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
+    def server_activate(self) -> None:
+        say("ready")  # before anybody can connect, and say that he did
+        super().server_activate()
+
 
 def main() -> None:
     signal.pthread_sigmask(
@@ -33,7 +37,6 @@ def main() -> None:
     )  # waited for: a handler can be late while its thread sleeps
     with Server(("127.0.0.1", int(os.environ["PORT"])), Answering) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        say("ready")
         while (received := signal.sigwait(SIGNALS)) == signal.SIGHUP:
             say("hup")
         say(received.name.removeprefix("SIG").lower())
