@@ -195,3 +195,16 @@ def test_an_active_check_decides_before_an_instance_is_listed(
     prober.says("10.9.9.6", 81, Answer.ANSWERED)
     stream.until(UpsertEvent, lambda event: bool(event.instances))
     assert caller.look(name).ids == [name]
+
+
+def test_a_stream_of_an_earlier_incarnation_does_not_stand_for_the_new_one(
+    watch: Watch, caller: Caller, reached: str
+) -> None:
+    """The old host may be gone without a word, and its stream with it, much later than its successor."""
+    watch(f"session={reached}").changes(1)
+    port = caller.ask("GET", f"/v1/instances/{reached}").json["port"]
+    caller.register(reached, reached, host="10.9.9.9", port=port, incarnation="second")
+    assert caller.ask("GET", f"/v1/instances/{reached}").json["session"] is False
+    new = watch(f"session={reached}")
+    new.changes(1)
+    assert caller.ask("GET", f"/v1/instances/{reached}").json["session"] is True

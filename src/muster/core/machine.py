@@ -43,7 +43,7 @@ class Machine:
         self._rng = rng
         self._rules = rules
         self._keep_expired = retention
-        self.sessions: dict[str, int] = {}
+        self.sessions: dict[tuple[str, int], int] = {}
         self.registrations = 0
         self._began = 0.0
         self._clear("", 0, 0.0)
@@ -147,24 +147,26 @@ class Machine:
             return Renewal.STATIC
         return renewal
 
-    def session_opened(self, key: str, now: float) -> None:
-        self.sessions[key] = self.sessions.get(key, 0) + 1
+    def session_opened(self, key: str, generation: int, now: float) -> None:
+        """A stream carries the session of this generation now, beside those that do already."""
+        at = (key, generation)
+        self.sessions[at] = self.sessions.get(at, 0) + 1
         self.suspicions.heard(key)
         if entry := self.state.get(key):
             self._probe_first(entry)
 
     def session_closed(self, key: str, generation: int, now: float, *, lost: bool) -> None:
         """A session ended. `lost`: its stream broke. If no other carries it, and the instance did not say goodbye, something is wrong."""
-        left = self.sessions.get(key, 1) - 1
+        at = (key, generation)
+        left = self.sessions.get(at, 1) - 1
         if left > 0:
-            self.sessions[key] = left
+            self.sessions[at] = left
             return
-        self.sessions.pop(key, None)
+        self.sessions.pop(at, None)
         entry = self.state.get(key)
         if not lost or entry is None or entry.status in ("draining", "expired"):
             return
-        current = not generation or generation == entry.record.generation
-        if current and self.suspicions.admit_loss(key, now):
+        if generation == entry.record.generation and self.suspicions.admit_loss(key, now):
             self.suspicions.raise_(key, entry.record.generation, "session lost", now)
 
     def report(self, key: str, generation: int, source: str, now: float) -> None:

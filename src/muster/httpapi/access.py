@@ -12,7 +12,7 @@ import hmac
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
 
-from muster.httpapi.message import Request
+from muster.httpapi.message import Headers, Request
 from muster.model.errors import Rejected
 
 SAFE = frozenset({"GET", "HEAD"})
@@ -28,24 +28,26 @@ class Gate:
         self._tokens = tokens
         self._known: dict[bytes, bool] = {}
 
+    def check_host(self, headers: Headers) -> bytes:
+        """The Host header. Raises `Rejected`."""
+        hosts = [value for name, value in headers if name == b"host"]
+        if len(hosts) != 1 or not self._host_allowed(hosts[0]):
+            raise Rejected("host_not_allowed", "add the name to allowed_hosts if it is this registry's")
+        return hosts[0]
+
     def check(self, request: Request, *, guarded: bool = False) -> None:
         """Raises `Rejected`. `guarded`: it asks for something that not everybody may read."""
-        host = origin = authorization = media = None
-        hosts = 0
+        host = self.check_host(request.headers)
+        if request.method in SAFE and not guarded:
+            return
+        origin = authorization = media = None
         for name, value in request.headers:
-            if name == b"host":
-                host = value
-                hosts += 1
-            elif name == b"origin":
+            if name == b"origin":
                 origin = value
             elif name == b"authorization":
                 authorization = value
             elif name == b"content-type":
                 media = value
-        if host is None or hosts > 1 or not self._host_allowed(host):
-            raise Rejected("host_not_allowed", "add the name to allowed_hosts if it is this registry's")
-        if request.method in SAFE and not guarded:
-            return
         if origin is not None and origin.split(b"://")[-1].lower() != host.lower():
             raise Rejected("origin_not_allowed", "a page of another origin asked for a change")
         if (tokens := self._tokens()) is not None:

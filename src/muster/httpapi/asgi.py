@@ -43,6 +43,9 @@ class App:
         await _send(answer, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response | Download:
+        self._service.gate.check_host(
+            scope["headers"]
+        )  # Before anything is told to a page that must not ask.
         raw_path = scope["raw_path"].decode("latin-1")
         match = self._service.router.match(scope["method"], raw_path)
         body = await _body(receive, match.route.body_limit)

@@ -43,7 +43,7 @@ def detail_of(registry: Registry, entry: Entry) -> bodies.InstanceDetail:
         lease=_lease(lease, now) if lease else None,
         facts=_facts(entry),
         checks=[_check(tracker, now) for tracker in machine.checks.of(record.key)],
-        session=record.key in machine.sessions,
+        session=(record.key, record.generation) in machine.sessions,
         suspicion=suspicion.cause if suspicion else None,
         reached=record.key in machine.suspicions.reached,
     )

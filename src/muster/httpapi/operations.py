@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import msgspec
 
@@ -27,7 +27,9 @@ PIECE_BYTES = 256 * 1024
 class Backups(Protocol):
     """A store that can be copied while it is written to."""
 
-    async def backup(self, destination: Path) -> object: ...
+    async def backup(self, destination: Path) -> None:
+        """Raises `Unavailable`."""
+        ...
 
 
 class Operations:
@@ -136,18 +138,17 @@ class Operations:
         request.only()
         if self._backups is None:
             raise Rejected("invalid_request", f"a {self._store} store has nothing to back up")
-        return Download(
-            _file(self._backups), ((b"content-disposition", b'attachment; filename="muster.backup"'),)
-        )
+        with TemporaryDirectory(prefix="muster-backup-") as folder:
+            copy = Path(folder) / "muster.backup"
+            await self._backups.backup(copy)
+            file = await asyncio.to_thread(copy.open, "rb")  # It stays readable when its name is gone.
+        return Download(_pieces(file), ((b"content-disposition", b'attachment; filename="muster.backup"'),))
 
 
-async def _file(backups: Backups) -> AsyncIterator[bytes]:
-    with TemporaryDirectory(prefix="muster-backup-") as folder:
-        copy = Path(folder) / "muster.backup"
-        await backups.backup(copy)
-        with await asyncio.to_thread(copy.open, "rb") as file:
-            while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-                yield piece
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    with file:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
+            yield piece
 
 
 _RELEASE = msgspec.json.Decoder(bodies.Release)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 from typing import Any
 
 from uvicorn.config import Config
@@ -314,6 +315,10 @@ class MusterProtocol(HttpToolsProtocol):
     def _take_over(self, stream: Stream) -> None:
         self.stream = stream
         self.transport.set_write_buffer_limits(high=limits.STREAM_BUFFER_BYTES)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            # A reader whose machine is gone acknowledges nothing. Linux would go on trying for a quarter of an hour.
+            bare = self.transport.get_extra_info("socket")
+            bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.STREAM_STALLED_S * 1000))
         stream.start(self.transport, self.service.date)
 
     # --- The server's side of the end -------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ class Watch:
         self._send = send
         registry, after = self._registry, self._asked.after
         for session in self._asked.sessions:
-            registry.session_opened(session.key)
+            registry.session_opened(session.key, session.generation)
         for service in self._asked.services:
             self._sent[service] = UNSENT
             registry.hub.add(service, self)

@@ -238,7 +238,6 @@ BACKUP_STEP_PAGES = 128
 BODY_BYTES = 64 * 1024
 BATCH_BODY_BYTES = 4 * 1024 * 1024
 HEARTBEATS_PER_BATCH = 20_000
-JSON_DEPTH = 16
 HEAD_BYTES = 16 * 1024
 HEADERS = 64
 URL_BYTES = 8 * 1024
@@ -345,6 +344,8 @@ SLOW_START_STEPS = 20
 """A rising weight is brought up to date this often in its window: no step is larger than a twentieth of it."""
 DRAWS = 8
 """Draws for an endpoint that was not tried before, before the rest are looked through in order."""
+STRIDE_SKEW = 4.0
+"""A slot of a stride schedule weighs at most this many means: about as many slots are looked at per pick."""
 STRIDE_WEIGHT = 65_535
 """The largest weight of a stride schedule (gRFC A58): 16 bits keep a thousandth of the largest within 2 %."""
 

@@ -280,8 +280,8 @@ class Registry:
         """A renewal of a lease that has lapsed, or is lapsing at this moment."""
         return await self.command(Revive(key, generation, owner, self._clock.wall()))
 
-    def session_opened(self, key: str) -> None:
-        self.machine.session_opened(key, self.now())
+    def session_opened(self, key: str, generation: int) -> None:
+        self.machine.session_opened(key, generation, self.now())
         self._soon()
 
     def session_closed(self, key: str, generation: int, *, lost: bool) -> None:

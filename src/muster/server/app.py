@@ -37,6 +37,7 @@ from muster.registry.prober import Prober
 from muster.registry.registry import Registry
 from muster.registry.store import Store, StoreUnavailable
 from muster.server import descriptors, files, logs, sockets, systemd
+from muster.server.backups import Backups
 from muster.server.certificates import Certificates
 from muster.server.config import BadConfig
 from muster.server.settings import Address, Settings
@@ -216,7 +217,7 @@ def _routes(settings: Settings, service: Service, store: Store, meters: Meters) 
         metrics,
         meters.lag,
         store=settings.store,
-        backups=store if isinstance(store, SqliteStore) else None,
+        backups=Backups(store) if isinstance(store, SqliteStore) else None,
         document=lambda: document,
     )
     dots = settings.dotted_names

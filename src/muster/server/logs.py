@@ -38,7 +38,9 @@ def configure(log: Log, stream: TextIO) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # It tells its life at INFO, which we do ourselves.
+    logging.getLogger("uvicorn").setLevel(
+        logging.WARNING
+    )  # It tells its life at INFO, which we do ourselves.
     structlog.configure(
         processors=[*before, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         wrapper_class=structlog.make_filtering_bound_logger(level),
