@@ -36,7 +36,7 @@ class Size(Struct, frozen=True):
     runs: int
 
 
-SIZES = {"full": Size(1_000, 400, 600, 3), "quick": Size(1_000, 200, 300, 1), "tiny": Size(20, 5, 5, 1)}
+SIZES = {"full": Size(1_000, 1_200, 1_500, 3), "quick": Size(1_000, 500, 500, 1), "tiny": Size(20, 5, 5, 1)}
 THEORY: tuple[tuple[BalancerName, str, float], ...] = (
     ("random", "one choice", 1 / (1 - LOAD)),
     ("p2c", "two choices", sum(LOAD ** (2**i - 2) for i in range(1, 8))),

@@ -96,6 +96,15 @@ def test_strides_are_never_far_from_fair(weights: list[float], times: int) -> No
         assert abs(got[position] - share * times) <= len(weights) + 1
 
 
+def test_a_very_heavy_one_costs_few_looks() -> None:
+    """One of 65,535 among 999 of 1: a bare stride schedule would look at a thousand for every pick."""
+    turns = count()
+    stride = Stride([65_535.0, *[1.0] * 999], turns.__next__)
+    assert Counter(stride.pick(Random(), 0.0) for _ in range(1000))[0] > 970
+    assert next(turns) < 10_000
+    assert stride.shares() == pytest.approx([65_535 / 66_534, *[1 / 66_534] * 999], rel=0.01)
+
+
 def test_strides_are_smooth() -> None:
     """Half the weight: every second round; never twice in a row while another waits."""
     stride = Stride([2.0, 1.0, 1.0], count().__next__)

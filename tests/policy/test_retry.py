@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.model.policy import DEFAULT, Policy
-from muster.model.resilience import BackOff, Budget, Limits, Retries
+from muster.model.resilience import BackOff, Budget, Limits, Retries, Timeouts
 from muster.policy.admission import admit
 from muster.policy.memory import Memory, Peer
 from muster.policy.outcome import Outcome
@@ -16,9 +16,11 @@ from muster.policy.retry import (
     Refusal,
     Request,
     Retry,
+    deadline,
     decide,
     delay,
     idempotent,
+    patience,
     retry_after,
     within,
 )
@@ -131,6 +133,24 @@ class TestDelay:
     )
     def test_what_the_header_may_say(self, text: str | None, seconds: float | None) -> None:
         assert retry_after(text) == seconds
+
+
+class TestPatience:
+    def test_the_time_per_try_within_what_is_left(self) -> None:
+        policy = Policy(retries=Retries(per_try_timeout=2.0))
+        assert [patience(policy, Request(True, deadline=end), 10.0) for end in (None, 11.0, 15.0, 9.0)] == [
+            2.0,
+            1.0,
+            2.0,
+            0.0,
+        ]
+
+    def test_without_either_it_is_endless(self) -> None:
+        assert patience(DEFAULT, READ, 10.0) is None
+
+    def test_a_call_has_the_policys_deadline(self) -> None:
+        assert deadline(DEFAULT, 10.0) == 25.0
+        assert deadline(Policy(timeouts=Timeouts(request=0.0)), 10.0) is None
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ Immutable but for the counter they are given. `shares()` is what each position g
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from math import ceil
 from typing import TYPE_CHECKING, Protocol
 
 from muster.model import limits
@@ -16,6 +17,11 @@ from .loads import Load
 
 if TYPE_CHECKING:
     from random import Random
+
+
+_OUT_OF_STEP = 40_507
+"""Keeps slots of equal weight out of step, so that a round is not all of them and the next none: the golden section of
+STRIDE_WEIGHT, without a common divisor. (gRFC A58 takes a half, which puts many of the light ones into the same rounds.)"""
 
 
 class Distribution(Protocol):
@@ -94,30 +100,46 @@ class Turns:
 class Stride:
     """One after the other, each as often as its weight says, and never in bursts: gRFC A58's static stride scheduler.
 
-    A round looks at everyone once; one of half the largest weight is passed over every second round. The only state is the
-    counter. https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md
+    A round looks at every slot once; one of half the largest weight is passed over every second round. The only state is the
+    counter. A heavy one has several slots, evenly spread, so that few are passed over before one is found.
+    https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md
     """
 
-    __slots__ = ("_count", "_turn", "_weights")
+    __slots__ = ("_owners", "_slots", "_turn", "_weights")
 
     def __init__(self, weights: Sequence[float], turn: Callable[[], int]) -> None:
-        largest = max(weights)
-        self._weights = tuple(max(1, round(limits.STRIDE_WEIGHT * weight / largest)) for weight in weights)
-        self._count = len(weights)
+        slots = sorted(_slots(weights))
+        largest = max(weight for _, _, weight in slots)
+        self._owners = tuple(position for _, position, _ in slots)
+        self._weights = tuple(
+            max(1, round(limits.STRIDE_WEIGHT * weight / largest)) for _, _, weight in slots
+        )
+        self._slots = len(slots)
         self._turn = turn
 
     def pick(self, rng: Random, now: float) -> int:
         while True:
-            turn, position = divmod(self._turn(), self._count)
-            weight = self._weights[position]
-            # The offset keeps equal weights out of step, so that a round is not all of them and the next none.
-            step = weight * turn + position * (limits.STRIDE_WEIGHT // 2)
+            turn, slot = divmod(self._turn(), self._slots)
+            weight = self._weights[slot]
+            step = weight * turn + slot * _OUT_OF_STEP
             if step % limits.STRIDE_WEIGHT >= limits.STRIDE_WEIGHT - weight:
-                return position
+                return self._owners[slot]
 
     def shares(self) -> list[float]:
-        total = sum(self._weights)
-        return [weight / total for weight in self._weights]
+        owned = [0.0] * (max(self._owners) + 1)
+        for position, weight in zip(self._owners, self._weights, strict=True):
+            owned[position] += weight / sum(self._weights)
+        return owned
+
+
+def _slots(weights: Sequence[float]) -> Iterator[tuple[float, int, float]]:
+    """(place on the round, position, weight of the slot): no slot weighs more than `STRIDE_SKEW` times the mean."""
+    most = limits.STRIDE_SKEW * sum(weights) / len(weights)
+    for position, weight in enumerate(weights):
+        copies = ceil(weight / most)
+        for copy in range(copies):
+            place = copy + (position + 0.5) / len(weights)
+            yield place / copies, position, weight / copies
 
 
 class TwoChoices:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
+from heapq import heapreplace
 
 from .xxh64 import Hash
 
@@ -50,7 +51,7 @@ class Maglev:
 
 def _fill(addresses: Sequence[str], weights: Sequence[float], size: int, hash64: Hash) -> array[int]:
     """Members take turns in the order of their names, whatever order they are given in; one with half the largest weight
-    takes every second turn."""
+    takes every second turn. A heap says whose turn is next, so that light members cost nothing while they wait."""
     order = sorted(range(len(addresses)), key=addresses.__getitem__)
     names = [addresses[member].encode() for member in order]
     places = [hash64(name, 0) % size for name in names]
@@ -59,20 +60,23 @@ def _fill(addresses: Sequence[str], weights: Sequence[float], size: int, hash64:
     shares = [weights[member] / total for member in order]
     largest = max(shares)
     targets = [0.0] * len(order)
+    turns = [(1, n) for n in range(len(order))]
     table = array("i", [_NOBODY]) * size
-    left, turn = size, 0
-    while left:
-        turn += 1
-        for n, share in enumerate(shares):
-            if turn * share < targets[n]:
-                continue
-            targets[n] += largest
-            place, step = places[n], steps[n]
-            while table[place] != _NOBODY:
-                place = (place + step) % size
-            table[place] = order[n]
-            places[n] = (place + step) % size
-            left -= 1
-            if not left:
-                break
+    for _ in range(size):
+        turn, n = turns[0]
+        place, step = places[n], steps[n]
+        while table[place] != _NOBODY:
+            place = (place + step) % size
+        table[place] = order[n]
+        places[n] = (place + step) % size
+        targets[n] += largest
+        heapreplace(turns, (_next_turn(turn, shares[n], targets[n]), n))
     return table
+
+
+def _next_turn(turn: int, share: float, target: float) -> int:
+    """The first turn after `turn` that is not before the target, by Envoy's test: turn x share >= target."""
+    turn = max(turn + 1, int(target / share) - 1)
+    while turn * share < target:
+        turn += 1
+    return turn

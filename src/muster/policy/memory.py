@@ -99,6 +99,13 @@ class Memory:
         else:
             self._failed(peer, outcome, started, now, rng)
 
+    def begin_retry(self) -> None:
+        """A retry was decided on: it counts against the budget from now until it is over."""
+        self.retries += 1
+
+    def end_retry(self) -> None:
+        self.retries -= 1
+
     def begin_trial(self, peer: Peer, now: float) -> bool:
         """Whether the next request may try an endpoint whose breaker is open: from here on, only this one."""
         if not peer.breaker.ready(now):

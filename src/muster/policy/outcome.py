@@ -35,22 +35,28 @@ class Outcome(StrEnum):
 class Meaning(NamedTuple):
     """`status`: what outlier detection counts it as where it does not tell local failures apart (Envoy's
     `resultToHttpCode`); 0 says nothing. `local`: the connection itself failed. `conditions`: what lets it be retried.
-    `unprocessed`: the request certainly had no effect, so that it may be sent again whatever it was."""
+    `unprocessed`: the request certainly had no effect, so that it may be sent again whatever it was. `suspect`: worth a report
+    to the registry, which then looks for itself (Muster's own)."""
 
     status: int
     local: bool = False
     conditions: frozenset[Condition] = frozenset()
     unprocessed: bool = False
+    suspect: bool = False
 
 
 MEANINGS: Final[dict[Outcome, Meaning]] = {
     Outcome.SUCCESS: Meaning(200),  # ExtOriginRequestSuccess
     Outcome.FAILURE: Meaning(500, conditions=frozenset({"5xx"})),  # ExtOriginRequestFailed
     Outcome.GATEWAY: Meaning(503, conditions=frozenset({"5xx", "gateway-error"})),
-    Outcome.CONNECT: Meaning(503, True, frozenset({"connect-failure", "5xx", "gateway-error"}), True),
+    Outcome.CONNECT: Meaning(
+        503, True, frozenset({"connect-failure", "5xx", "gateway-error"}), True, suspect=True
+    ),
     Outcome.REFUSED: Meaning(503, False, frozenset({"refused-stream", "5xx", "gateway-error"}), True),
-    Outcome.RESET: Meaning(503, False, frozenset({"reset", "5xx", "gateway-error"})),
-    Outcome.TIMEOUT: Meaning(504, True, frozenset({"reset", "5xx", "gateway-error"})),  # LocalOriginTimeout
+    Outcome.RESET: Meaning(503, False, frozenset({"reset", "5xx", "gateway-error"}), suspect=True),
+    Outcome.TIMEOUT: Meaning(
+        504, True, frozenset({"reset", "5xx", "gateway-error"}), suspect=True
+    ),  # LocalOriginTimeout
     Outcome.CANCELLED: Meaning(0),
 }
 

@@ -63,7 +63,7 @@ def idempotent(method: str, headers: Mapping[str, str] | None = None) -> bool:
 def decide(
     policy: Policy, attempts: int, failure: Failure, request: Request, memory: Memory, now: float, rng: Random
 ) -> Retry | Refusal:
-    """After `attempts` attempts, the last of which failed. A `Retry` must be told to the memory: `memory.retries`."""
+    """After `attempts` attempts, the last of which failed. Whoever obeys a `Retry` tells the memory: `begin_retry`, `end_retry`."""
     terms = policy.retries
     if not conditions(failure, policy) & set(terms.retry_on):
         return Refusal("outcome")
@@ -75,6 +75,19 @@ def decide(
     if request.deadline is not None and at >= request.deadline:
         return Refusal("deadline")
     return Retry(at) if within(terms.budget, memory) else Refusal("budget")
+
+
+def patience(policy: Policy, request: Request, now: float) -> float | None:
+    """How long the next attempt may take (s): the policy's time per try, within what the caller's deadline leaves. None: for ever."""
+    bounds = [policy.retries.per_try_timeout] if policy.retries.per_try_timeout else []
+    if request.deadline is not None:
+        bounds.append(max(0.0, request.deadline - now))
+    return min(bounds, default=None)
+
+
+def deadline(policy: Policy, now: float) -> float | None:
+    """When a call that begins now must be over (s), if its caller says nothing else."""
+    return now + policy.timeouts.request if policy.timeouts.request else None
 
 
 def conditions(failure: Failure, policy: Policy) -> frozenset[Condition]:

@@ -1,0 +1,70 @@
+"""Why an endpoint is, or is not, in the rotation of this caller: one line each, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from muster.model.policy import Policy
+from muster.model.record import DISCOVERABLE
+
+from .choice import marks_count, silent
+from .endpoint import E, Place
+from .memory import Memory, Peer
+from .picker import Picker
+
+
+class Verdict(Struct, frozen=True):
+    """`share`: its part of this caller's requests in the long run, all being idle."""
+
+    instance_id: str
+    share: float
+    why: str
+
+
+def explain(
+    picker: Picker[E], endpoints: Sequence[E], policy: Policy, place: Place, memory: Memory, now: float
+) -> list[Verdict]:
+    """A verdict for each endpoint, in their order. `picker` is the one in use, made of the rest."""
+    shares: dict[Peer, float] = {}
+    for choice, share in picker.shares():
+        shares[choice.peer] = shares.get(choice.peer, 0.0) + share
+    peers = memory.adopt(endpoints, now)
+    known = list(zip(endpoints, peers, strict=True))
+    heeded = marks_count(
+        [c for c in known if c[0].instance.status in DISCOVERABLE], policy.panic_threshold, now
+    )
+    found = []
+    for endpoint, peer in known:
+        share = shares.get(peer, 0.0)
+        against = _against(endpoint, peer, policy, place, now, heeded=heeded)
+        found.append(Verdict(endpoint.instance.instance_id, share, _sentence(share, against)))
+    return found
+
+
+def _sentence(share: float, against: str) -> str:
+    if against:
+        return f"{against}; used all the same: too few are left" if share else against
+    return "in rotation" if share else "others are nearer, or carry the labels asked for"
+
+
+def _against(endpoint: E, peer: Peer, policy: Policy, place: Place, now: float, *, heeded: bool) -> str:
+    """What speaks against it; first match wins."""
+    instance, breaker, terms = endpoint.instance, peer.breaker, policy.outlier_detection
+    if instance.status not in DISCOVERABLE:
+        return f"the registry says {instance.status}"
+    if not instance.weight:
+        return "its weight is 0"
+    if peer.record.ejected_at is not None:
+        left = max(0.0, peer.record.ejected_until(terms) - now)
+        return f"ejected: {peer.record.cause}; back in {left:.1f} s, at the next sweep"
+    if breaker.state == "half_open":
+        return "its breaker is half-open: one trial is under way"
+    if breaker.state == "open":
+        return f"its breaker is open; a trial in {max(0.0, breaker.until - now):.1f} s"
+    if heeded and silent(instance, peer, now):
+        return "overdue at the registry, and no recent success of ours speaks for it"
+    if place.region and instance.region not in ("", place.region) and not policy.locality.remote:
+        return f"in region {instance.region}, and the policy allows no other than {place.region}"
+    return ""
