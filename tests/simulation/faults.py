@@ -10,15 +10,17 @@ from muster.core import commands
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.testing.simulation.network import Link
-from tests.simulation.registry import HOST, StoreFaults
+from tests.simulation.registry import HOST, RULES, StoreFaults
 
 if TYPE_CHECKING:
     from tests.simulation.instance import InstanceHost
     from tests.simulation.world import World
 
-CALM_S = 2 * limits.GUARD_CLEAR_S + 60.0
+HEAL_S = 55.0
+"""The longest fault, so that the last one of a chaos is over."""
+CALM_S = 2 * RULES.clear + 60.0
 """Until every hold has ended for those of whom something is seen, and the longest lease after that."""
-LAST_S = 60.0
+LAST_S = 40.0
 """Until an operator's release, and the leases it exposes, are through."""
 
 Fault = Callable[[], Coroutine[Any, Any, None] | None]
@@ -33,6 +35,7 @@ class Faults:
             (self._power_off, 2),
             (self._start, 6),
             (self._stand_still, 3),
+            (self._to_the_brink, 5),
             (self._sicken, 2),
             (self._leave, 2),
             (self._cut_off, 4),
@@ -64,7 +67,7 @@ class Faults:
 
     async def calm(self) -> None:
         """Everything heals; who is dead stays dead."""
-        await asyncio.sleep(60.0)
+        await asyncio.sleep(HEAL_S)
         self._log("calm")
         self._world.registry.faults = StoreFaults()
         await asyncio.sleep(CALM_S)
@@ -159,6 +162,24 @@ class Faults:
             process.stand()
             await asyncio.sleep(seconds)
             process.go_on()
+
+    async def _to_the_brink(self) -> None:
+        """An instance comes back at the very moment its lease ends, with the store slow or silent."""
+        host, registry = self._one(alive=True), self._world.registry
+        lease = registry.registry and host and registry.registry.machine.leases.get(host.key)
+        if not (host and host.process and lease and registry.registry):
+            return
+        process, store = host.process, registry.faults
+        self._log(f"{host.id} stands still until its lease ends")
+        process.stand()
+        await asyncio.sleep(max(lease.expires_at - registry.registry.now() - 0.5, 0.0))
+        registry.faults = self._rng.choice(
+            (StoreFaults(delay=2.0), StoreFaults(lost_answer=0.6, lost_batch=0.2, delay=0.3), store)
+        )
+        await asyncio.sleep(self._rng.uniform(0.2, 2.0))
+        process.go_on()
+        await asyncio.sleep(3.0)
+        registry.faults = StoreFaults()
 
     async def _sicken(self) -> None:
         if host := self._one(alive=True):

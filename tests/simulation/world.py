@@ -95,13 +95,13 @@ class World:
             self.later(self.rng.uniform(0.0, 2.0), host.start)
         faults = Faults(self)
         await asyncio.sleep(20.0)
-        for _ in range(self.rng.randint(1, 3)):
+        for _ in range(self.rng.randint(1, 2)):
             await faults.chaos(self.rng.uniform(30.0, 120.0))
             await faults.calm()
             self.oracle.converged()
             await self.rng.choice((faults.blindness, faults.lost_history, faults.nothing))()
-        await faults.calm()
-        self.oracle.converged()
+            await faults.calm()
+            self.oracle.converged()
 
     def registry_links(self) -> list[tuple[str, str]]:
         others = [*self.instances, *self.readers]

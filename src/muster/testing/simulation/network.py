@@ -51,13 +51,18 @@ class Link:
 
     async def pass_(self) -> bool:
         """Take as long as one message takes. False: the connection broke before it came through."""
+        if self.cut and not await self._mended_in_time():
+            return False
+        await asyncio.sleep(self.latency())
+        return not self.cut or await self.pass_()
+
+    async def _mended_in_time(self) -> bool:
         try:
             async with asyncio.timeout(GIVE_UP_S):
                 await self._mended.wait()
         except TimeoutError:
             return False
-        await asyncio.sleep(self.latency())
-        return not self.cut or await self.pass_()
+        return True
 
 
 class Host:
