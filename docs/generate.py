@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from made import configuration, errors, http, limits, metrics, statuses
+from made import configuration, errors, http, limits, metrics, policy, statuses
 
 from muster.cli import reference
 
@@ -21,6 +21,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/http.md": http.page,
     "reference/limits.md": limits.page,
     "reference/metrics.md": metrics.page,
+    "reference/policy.md": policy.page,
 }
 """page -> what makes it."""
 

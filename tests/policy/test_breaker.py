@@ -13,7 +13,7 @@ TERMS = Terms(consecutive_failures=3, connect_failures=2, open_time=1.0, max_ope
 def failed(times: int, outcome: Outcome = Outcome.FAILURE, *, now: float = 0.0) -> Breaker:
     breaker = Breaker()
     for _ in range(times):
-        breaker.failed(outcome, now, TERMS)
+        breaker.failed(outcome, now, now, TERMS)
     return breaker
 
 
@@ -28,7 +28,7 @@ def test_fewer_where_nobody_listens() -> None:
 def test_a_success_between_them_begins_the_count_anew() -> None:
     breaker = failed(2)
     breaker.succeeded(started=0.0)
-    breaker.failed(Outcome.FAILURE, 0.0, TERMS)
+    breaker.failed(Outcome.FAILURE, 0.0, 0.0, TERMS)
     assert breaker.state == "closed"
 
 
@@ -48,18 +48,18 @@ def test_it_stays_open_for_twice_as_long_after_each_trial_that_failed() -> None:
         waits.append(breaker.until - now)
         now = breaker.until
         breaker.begin_trial(now, patience=15.0)
-        breaker.failed(Outcome.FAILURE, now, TERMS)
+        breaker.failed(Outcome.FAILURE, now, now, TERMS)
     assert waits == [1.0, 2.0, 3.0, 3.0]
 
 
 def test_once_closed_it_begins_with_the_shortest_time_again() -> None:
     breaker = failed(3)
     breaker.begin_trial(1.0, patience=15.0)
-    breaker.failed(Outcome.FAILURE, 1.0, TERMS)
+    breaker.failed(Outcome.FAILURE, 1.0, 1.0, TERMS)
     breaker.begin_trial(3.0, patience=15.0)
     breaker.succeeded(started=3.0)
     for _ in range(3):
-        breaker.failed(Outcome.FAILURE, 10.0, TERMS)
+        breaker.failed(Outcome.FAILURE, 10.0, 10.0, TERMS)
     assert breaker.until == 11.0
 
 
@@ -73,6 +73,14 @@ def test_an_answer_to_a_later_one_does_whoever_asked() -> None:
     """In panic requests go to open ones too."""
     breaker = failed(3, now=5.0)
     assert breaker.succeeded(started=5.1)
+
+
+def test_a_failure_of_one_from_before_is_not_the_trials() -> None:
+    """A host that vanished: its requests time out one after the other, long after the breaker opened."""
+    breaker = failed(3, now=5.0)
+    breaker.begin_trial(6.0, patience=15.0)
+    assert not breaker.failed(Outcome.TIMEOUT, 4.0, 7.0, TERMS)
+    assert breaker.state == "half_open"
 
 
 def test_a_trial_that_was_cancelled_leaves_its_place_to_the_next() -> None:
@@ -100,5 +108,5 @@ def test_however_it_goes_a_success_closes_it_and_openings_are_bounded(steps: lis
             breaker.succeeded(started=now)
             assert breaker.state == "closed"
         elif isinstance(step, Outcome):
-            breaker.failed(step, now, TERMS)
+            breaker.failed(step, now, now, TERMS)
         assert breaker.state != "open" or breaker.until - breaker.opened_at <= TERMS.max_open_time

@@ -21,6 +21,8 @@ FORMAT = 1
 Label = Annotated[str, Meta(max_length=limits.LABEL_CHARS)]
 Name = Annotated[str, Meta(min_length=1, max_length=limits.LABEL_CHARS)]
 
+AtMostSubsets = Meta(max_length=limits.POLICY_SUBSETS)
+
 BalancerName = Literal[
     "round_robin",
     "weighted_round_robin",
@@ -135,12 +137,12 @@ class Policy(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     format: Annotated[int, Meta(ge=FORMAT, le=FORMAT)] = FORMAT
     balancer: Balancer = Balancer()
     locality: Locality = Locality()
-    subsets: Annotated[tuple[Subset, ...], Meta(max_length=limits.POLICY_SUBSETS)] = ()
+    subsets: Annotated[tuple[Subset, ...], AtMostSubsets] = ()
     fallback: Fallback = "any_endpoint"
     default_subset: Label = ""
-    splits: Annotated[tuple[Split, ...], Meta(max_length=limits.POLICY_SUBSETS)] = ()
+    splits: Annotated[tuple[Split, ...], AtMostSubsets] = ()
     sticky_splits: bool = False
-    routes: Annotated[tuple[Route, ...], Meta(max_length=limits.POLICY_SUBSETS)] = ()
+    routes: Annotated[tuple[Route, ...], AtMostSubsets] = ()
     panic_threshold: Percent = round(limits.PANIC_THRESHOLD * 100)
     slow_start: SlowStart = SlowStart()
     timeouts: Timeouts = Timeouts()

@@ -12,11 +12,12 @@ from msgspec import Meta, Struct
 from . import limits
 
 SECONDS = "seconds"
+DURATION = "seconds, or a text such as 250ms, 30s, 5m, 1h"
 
 
 def seconds(least: float = limits.POLICY_SECONDS_MIN, most: float = limits.POLICY_SECONDS_MAX) -> Meta:
     """A field in seconds within these bounds. The mark lets the document say `250ms` or `5m`."""
-    return Meta(ge=least, le=most, extra={"unit": SECONDS})
+    return Meta(ge=least, le=most, extra={"unit": SECONDS}, extra_json_schema={"description": DURATION})
 
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
@@ -109,10 +110,11 @@ class Breaker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
 
 class OutlierDetection(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """`envoy.config.cluster.v3.OutlierDetection`, same names, units and defaults, but for two:
+    """`envoy.config.cluster.v3.OutlierDetection`, same names, units and defaults, but for one:
 
     always_eject_one_host    on: ten percent of five instances would otherwise be none. Envoy's documentation promised one,
                              gRFC A50 does.
+
     enforcing_consecutive_5xx and the others are percents: the chance that what was detected is also done.
     success_rate_stdev_factor is in thousandths. With `split_external_local_origin_errors` connection failures are counted
     apart; without, they count as 5xx (503, a time-out as 504).

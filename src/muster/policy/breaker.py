@@ -52,12 +52,13 @@ class Breaker:
         self._openings = 0
         return True
 
-    def failed(self, outcome: Outcome, now: float, terms: Terms) -> bool:
-        """True if it opened, anew or again."""
+    def failed(self, outcome: Outcome, started: float, now: float, terms: Terms) -> bool:
+        """A failure of a request begun at `started`. True if it opened, anew or again."""
         self._failures += 1
         self._connect_failures = self._connect_failures + 1 if outcome is Outcome.CONNECT else 0
         if self.state == "half_open":
-            return self._open(now, terms)
+            # Requests that were under way when it opened go on failing; they are not the trial.
+            return started >= self.opened_at and self._open(now, terms)
         spent = (
             self._failures >= terms.consecutive_failures or self._connect_failures >= terms.connect_failures
         )

@@ -153,7 +153,7 @@ class Memory:
         if outcome is Outcome.TIMEOUT:
             peer.latency.observe(now - started, now, self.policy.balancer.decay)
         if self.policy.breaker.enabled:
-            self._changed_if(peer.breaker.failed(outcome, now, self.policy.breaker))
+            self._changed_if(peer.breaker.failed(outcome, started, now, self.policy.breaker))
         if self.policy.outlier_detection.enabled:
             for cause in peer.record.count(MEANINGS[outcome], self.policy.outlier_detection):
                 self._eject(peer.record, cause, now, rng)
