@@ -12,7 +12,7 @@ from muster.model.check import Health
 from muster.model.instance import Instance
 
 
-class Register(Struct, frozen=True):
+class Register(Struct, frozen=True, gc=False):
     """`starting`: the instance is not ready yet."""
 
     instance: Instance
@@ -22,20 +22,20 @@ class Register(Struct, frozen=True):
     at: int
 
 
-class Deregister(Struct, frozen=True):
+class Deregister(Struct, frozen=True, gc=False):
     key: str
     generation: int
     owner: bytes
 
 
-class Drain(Struct, frozen=True):
+class Drain(Struct, frozen=True, gc=False):
     key: str
     generation: int
     owner: bytes
     at: int
 
 
-class Amend(Struct, frozen=True):
+class Amend(Struct, frozen=True, gc=False):
     """Change what is not None. `override` is an operator's word and asks for no owner secret; the rest does."""
 
     key: str
@@ -49,7 +49,7 @@ class Amend(Struct, frozen=True):
     override: str | None = None
 
 
-class Revive(Struct, frozen=True):
+class Revive(Struct, frozen=True, gc=False):
     """A renewal arrived for a lease that had lapsed, or was overdue: it is neither any more."""
 
     key: str
@@ -58,13 +58,13 @@ class Revive(Struct, frozen=True):
     at: int
 
 
-class MarkOverdue(Struct, frozen=True):
+class MarkOverdue(Struct, frozen=True, gc=False):
     key: str
     generation: int
     at: int
 
 
-class Expire(Struct, frozen=True):
+class Expire(Struct, frozen=True, gc=False):
     """The lease lapsed."""
 
     key: str
@@ -72,7 +72,7 @@ class Expire(Struct, frozen=True):
     at: int
 
 
-class SetHealth(Struct, frozen=True):
+class SetHealth(Struct, frozen=True, gc=False):
     """A check's health changed."""
 
     key: str
@@ -82,7 +82,7 @@ class SetHealth(Struct, frozen=True):
     at: int
 
 
-class SetReach(Struct, frozen=True):
+class SetReach(Struct, frozen=True, gc=False):
     """A suspicion was confirmed, or a recovery probe was answered."""
 
     key: str
@@ -91,7 +91,7 @@ class SetReach(Struct, frozen=True):
     at: int
 
 
-class Remove(Struct, frozen=True):
+class Remove(Struct, frozen=True, gc=False):
     """The registry's own removal: retention is over, or it was critical for too long. `status` must still hold."""
 
     key: str

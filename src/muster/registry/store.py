@@ -18,7 +18,7 @@ from typing import Protocol
 from msgspec import Struct
 
 
-class Write(Struct, frozen=True):
+class Write(Struct, frozen=True, gc=False):
     """One record put (`value`) or removed (`value is None`), if its key is still as the writer saw it.
 
     `expected` is the revision of the last write to `key` that the writer had seen; 0 means "no such key".
@@ -29,14 +29,14 @@ class Write(Struct, frozen=True):
     expected: int
 
 
-class Guard(Struct, frozen=True):
+class Guard(Struct, frozen=True, gc=False):
     """A condition on a key that the batch does not write: it is still at `expected` (0: still absent)."""
 
     key: str
     expected: int
 
 
-class Batch(Struct, frozen=True):
+class Batch(Struct, frozen=True, gc=False):
     """One transaction. `op` names the operation and is stored with every record, so that a lost answer can be settled:
     whoever finds its own `op` on a record, or in the tail, knows the batch was committed."""
 
@@ -45,7 +45,7 @@ class Batch(Struct, frozen=True):
     guards: tuple[Guard, ...] = ()
 
 
-class Committed(Struct, frozen=True):
+class Committed(Struct, frozen=True, gc=False):
     """The batch is durable; all its writes carry this one revision."""
 
     revision: int
@@ -70,7 +70,7 @@ class StoreUnavailable(Exception):
     """Certainly not committed, and no fault of the writer's (disk full, no quorum). The message says what to do."""
 
 
-class Stored(Struct, frozen=True):
+class Stored(Struct, frozen=True, gc=False):
     """A record as the store holds it. `revision` is that of its last write."""
 
     key: str
@@ -87,20 +87,20 @@ class Loaded(Struct, frozen=True):
     epoch: str
 
 
-class Put(Struct, frozen=True):
+class Put(Struct, frozen=True, gc=False):
     """`key` now holds `value`."""
 
     key: str
     value: bytes
 
 
-class Removed(Struct, frozen=True):
+class Removed(Struct, frozen=True, gc=False):
     """`key` is gone."""
 
     key: str
 
 
-class Changes(Struct, frozen=True):
+class Changes(Struct, frozen=True, gc=False):
     """One committed transaction, whole: entries in the order of the batch."""
 
     revision: int

@@ -69,7 +69,7 @@ class Outcomes(Protocol):
         ...
 
 
-class _Pending(Struct):
+class _Pending(Struct, gc=False):
     command: Command
     answer: asyncio.Future[Decided] | None
 
@@ -167,13 +167,17 @@ class Writer:
             self._fill(batch)
         if batch:
             await self._commit(batch)
+        else:
+            await asyncio.sleep(0)
 
     def _fill(self, batch: _Batch) -> None:
         """Take what fits, in order; commands for a key that is in the batch wait for the next one."""
         room = limits.BATCH_BYTES
         for queue in (self._asked, self._own):
             later: list[_Pending] = []
-            while queue and room > 0 and max(len(batch), len(later)) < limits.BATCH_WRITES:
+            for _ in range(min(len(queue), limits.DECISIONS_PER_TURN)):
+                if room <= 0 or max(len(batch), len(later)) >= limits.BATCH_WRITES:
+                    break
                 pending = queue.popleft()
                 if key_of(pending.command) in batch:
                     later.append(pending)
