@@ -89,7 +89,7 @@ def _scene(count: int, policy: Policy = DEFAULT) -> tuple[Picker[Endpoint], Memo
     memory = Memory(policy, NOW)
     peers = memory.adopt(endpoints, NOW)
     memory.finish(peers[0], Outcome.CONNECT, started=NOW, now=NOW, rng=rng)
-    peers[3].record.eject("consecutive_5xx", NOW, policy.outlier_detection, jitter=0.0)
+    memory.eject(peers[3], "consecutive_5xx", NOW)
     for peer in peers:
         peer.outstanding = rng.randint(1, 5)
         peer.latency.observe(rng.random(), NOW, policy.balancer.decay)

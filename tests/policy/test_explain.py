@@ -37,9 +37,11 @@ def test_what_the_registry_says_of_it(told: dict[str, Any], why: str) -> None:
 
 def test_what_we_saw_of_it() -> None:
     caller = Caller(webs(range(1, 9)))
+    caller.call("web-3", Outcome.CONNECT)
+    caller.now += 1.0
+    assert caller.memory.begin_trial(caller.peer("web-3"), caller.now)
     eject(caller, "web-1")
     caller.call("web-2", Outcome.CONNECT)
-    caller.peer("web-3").breaker.begin_trial(caller.now, 15.0)
     assert verdicts(caller)[:3] == [
         (0.0, "ejected: consecutive_5xx; back in 30.0 s, at the next sweep"),
         (0.0, "its breaker is open; a trial in 1.0 s"),

@@ -270,6 +270,15 @@ class TestFreshness:
         caller.call("web-1", Outcome.CONNECT)
         assert not caller.picker.fresh(caller.now)
 
+    @pytest.mark.parametrize("name", BALANCERS)
+    def test_out_of_date_it_still_passes_over_them(self, name: BalancerName) -> None:
+        caller = Caller(webs(range(1, 9)), balancer(name))
+        old = caller.picker
+        caller.call("web-1", Outcome.CONNECT)
+        eject(caller, "web-2")
+        picked = {choice.endpoint.id for _ in range(300) if (choice := old.pick(caller.rng, caller.now))}
+        assert picked == {f"web-{n}" for n in range(3, 9)}
+
     def test_ends_at_the_sweep(self) -> None:
         caller = Caller(webs([1, 2, 3]))
         assert not caller.picker.fresh(caller.now + 10)

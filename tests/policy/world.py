@@ -107,8 +107,7 @@ class Caller:
 
 def eject(caller: Caller, *ids: str) -> None:
     for id in ids:
-        caller.peer(id).record.eject("consecutive_5xx", caller.now, caller.policy.outlier_detection, 0.0)
-    caller.memory.version += 1
+        caller.memory.eject(caller.peer(id), "consecutive_5xx", caller.now)
 
 
 def rounded(shares: Mapping[str, float]) -> dict[str, float]:

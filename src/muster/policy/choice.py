@@ -86,7 +86,7 @@ def judge(candidates: Sequence[Candidate[E]], policy: Policy, now: float) -> lis
                 steady=steady,
                 weight=weight,
                 usable=usable,
-                trial=usable and peer.breaker.state != "closed",
+                trial=usable and peer.out,
             )
         )
     return found
@@ -94,8 +94,7 @@ def judge(candidates: Sequence[Candidate[E]], policy: Policy, now: float) -> lis
 
 def admitted(peer: Peer, now: float) -> bool:
     """Neither ejected as an outlier nor behind an open breaker, unless that lets a trial through."""
-    breaker = peer.breaker
-    return peer.record.ejected_at is None and (breaker.state == "closed" or breaker.ready(now))
+    return not peer.out or (peer.record.ejected_at is None and peer.breaker.ready(now))
 
 
 def silent(instance: Instance, peer: Peer, now: float) -> bool:

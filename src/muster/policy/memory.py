@@ -31,14 +31,16 @@ ALWAYS = float("-inf")
 
 
 class Peer:
-    """One endpoint. `since`: when it appeared (s; -inf: before we looked); `succeeded_at`: our last success with it."""
+    """One endpoint. `since`: when it appeared (s; -inf: before we looked); `succeeded_at`: our last success with it; `out`: it is
+    ejected, or its breaker is not closed."""
 
-    __slots__ = ("breaker", "latency", "outstanding", "record", "since", "succeeded_at")
+    __slots__ = ("breaker", "latency", "out", "outstanding", "record", "since", "succeeded_at")
 
     def __init__(self, since: float) -> None:
         self.since = since
         self.succeeded_at = ALWAYS
         self.outstanding = 0
+        self.out = False
         self.breaker = Breaker()
         self.latency = Latency()
         self.record = Record()
@@ -95,7 +97,7 @@ class Memory:
         if outcome is Outcome.SUCCESS:
             self._succeeded(peer, started, now)
         elif outcome is Outcome.CANCELLED:
-            self._changed_if(peer.breaker.gave_up(now))
+            self._changed_if(peer, peer.breaker.gave_up(now))
         else:
             self._failed(peer, outcome, started, now, rng)
 
@@ -108,11 +110,16 @@ class Memory:
 
     def begin_trial(self, peer: Peer, now: float) -> bool:
         """Whether the next request may try an endpoint whose breaker is open: from here on, only this one."""
-        if not peer.breaker.ready(now):
+        if peer.record.ejected_at is not None or not peer.breaker.ready(now):
             return False
         peer.breaker.begin_trial(now, self.policy.timeouts.request or limits.BREAKER_TRIAL_S)
-        self.version += 1
+        self._changed(peer)
         return True
+
+    def eject(self, peer: Peer, cause: Cause, now: float, *, jitter: float = 0.0) -> None:
+        """Take it out, whatever else is out. It comes back as if outlier detection had done it."""
+        peer.record.eject(cause, now, self.policy.outlier_detection, jitter)
+        self._changed(peer)
 
     def tick(self, now: float, rng: Random) -> None:
         """The sweep of outlier detection, if it is due."""
@@ -120,17 +127,17 @@ class Memory:
             return
         terms = self.policy.outlier_detection
         self.due = now + terms.interval
-        records = [peer.record for peer in self._peers.values()]
-        for record in outliers.returning(records, now, terms):
+        peers = {peer.record: peer for peer in self._peers.values()}
+        for record in outliers.returning(peers, now, terms):
             record.readmit(now)
-            self.version += 1
-        for record in records:
+            self._changed(peers[record])
+        for record in peers:
             for tally in record.tallies:
                 tally.turn_over()
         if terms.enabled:
-            for record, cause in list(outliers.unusual(records, terms)):
-                self._eject(record, cause, now, rng)
-        outliers.forgive(records, now, terms)
+            for record, cause in list(outliers.unusual(peers, terms)):
+                self._eject(peers[record], cause, now, rng)
+        outliers.forgive(peers, now, terms)
 
     def turn(self, name: object, rng: Random) -> Callable[[], int]:
         """The counter of a rotation: it goes on where the last picker's stopped, and the first begins anywhere."""
@@ -144,7 +151,7 @@ class Memory:
         """What happens nearly always, and so takes the shortest way."""
         peer.succeeded_at = now
         if peer.breaker.succeeded(started):
-            self.version += 1
+            self._changed(peer)
         peer.record.succeed(self.policy.outlier_detection)
         if self.policy.balancer.name == "p2c_peak_ewma":
             peer.latency.observe(now - started, now, self.policy.balancer.decay)
@@ -153,24 +160,29 @@ class Memory:
         if outcome is Outcome.TIMEOUT:
             peer.latency.observe(now - started, now, self.policy.balancer.decay)
         if self.policy.breaker.enabled:
-            self._changed_if(peer.breaker.failed(outcome, started, now, self.policy.breaker))
+            self._changed_if(peer, peer.breaker.failed(outcome, started, now, self.policy.breaker))
         if self.policy.outlier_detection.enabled:
             for cause in peer.record.count(MEANINGS[outcome], self.policy.outlier_detection):
-                self._eject(peer.record, cause, now, rng)
+                self._eject(peer, cause, now, rng)
 
-    def _eject(self, record: Record, cause: Cause, now: float, rng: Random) -> None:
+    def _eject(self, peer: Peer, cause: Cause, now: float, rng: Random) -> None:
+        """If the policy lets one more go, and the dice agree."""
         terms = self.policy.outlier_detection
-        if record.ejected_at is not None or not outliers.may_eject(self._records(), terms):
+        if peer.record.ejected_at is not None or not outliers.may_eject(self._records(), terms):
             return
         if outliers.enforced(cause, terms, rng):
-            record.eject(cause, now, terms, rng.random() * terms.max_ejection_time_jitter)
-            self.version += 1
+            self.eject(peer, cause, now, jitter=rng.random() * terms.max_ejection_time_jitter)
 
     def _records(self) -> Iterable[Record]:
         return (peer.record for peer in self._peers.values())
 
-    def _changed_if(self, changed: bool) -> None:
-        self.version += changed
+    def _changed(self, peer: Peer) -> None:
+        peer.out = peer.record.ejected_at is not None or peer.breaker.state != "closed"
+        self.version += 1
+
+    def _changed_if(self, peer: Peer, changed: bool) -> None:
+        if changed:
+            self._changed(peer)
 
 
 def _key(endpoint: Target) -> tuple[str, int]:

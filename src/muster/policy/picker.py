@@ -6,7 +6,8 @@
     memory.start(choice.peer); ...; memory.finish(choice.peer, outcome, started=now, now=later, rng=rng)
 
 A picker never changes. It is right until its deadline (a breaker that lets a trial through, an ejection that ends, a new
-endpoint that is worth more) and as long as nobody is taken out or comes back; `fresh` asks for both.
+endpoint that is worth more) and as long as nobody is taken out or comes back; `fresh` asks for both. One that is out of date
+still passes over whoever was taken out since, so whoever has many endpoints may build the next one a little later.
 """
 
 from __future__ import annotations
@@ -73,11 +74,11 @@ class Picker(Generic[E]):
         if rotation is None or subset is not None:
             rotation = self._rotation(rng, key, headers, subset)
         choice = rotation.pick(rng, now, key, avoid)
-        if choice is None or not choice.trial:
+        if choice is None or not choice.peer.out or not choice.usable:
+            return choice  # not usable, and chosen all the same: in panic
+        if choice.trial and not avoid and self._memory.begin_trial(choice.peer, now):
             return choice
-        if not avoid and self._memory.begin_trial(choice.peer, now):
-            return choice
-        # Its trial is under way; or this is a second attempt, which should not end on a doubtful endpoint.
+        # Taken out since; or its trial is under way; or this is a second attempt, which should not end on a doubtful endpoint.
         return rotation.pick(rng, now, key, {*avoid, choice.peer})
 
     def reason(self, subset: str | None = None) -> str:

@@ -93,7 +93,7 @@ def _memory(policy: Policy, endpoints: Sequence[E], down: Collection[str]) -> Me
     memory = Memory(policy, NOW)
     for endpoint, peer in zip(endpoints, memory.adopt(endpoints, NOW), strict=True):
         if endpoint.instance.instance_id in down:
-            peer.record.eject("consecutive_5xx", NOW, policy.outlier_detection, jitter=0.0)
+            memory.eject(peer, "consecutive_5xx", NOW)
     return memory
 
 
