@@ -248,6 +248,10 @@ QUERY_FIELDS = 512
 REQUEST_TIMEOUT_S = 10.0
 """From a request's first byte to its last."""
 IDLE_TIMEOUT_S = 75.0
+SWEEP_TICKS = 5
+"""All connections are looked at for these two within so many seconds; 10,000 at once would stand the loop still for 15 ms."""
+SWEEP_AT_LEAST = 200
+"""So few are looked at every second."""
 CONNECTIONS = 60_000
 DESCRIPTORS = 1_048_576
 """Descriptors a registry asks for: Linux' own ceiling for a process (fs.nr_open)."""
@@ -256,7 +260,7 @@ DESCRIPTORS_RESERVED = 8_192
 SHUTDOWN_S = 10.0
 """A graceful stop ends by force after this."""
 MEMO_REQUESTS = 4_096
-"""Exact request heads whose answer is known without parsing."""
+"""Exact request heads whose answer is known without parsing; and as many blocks of header lines."""
 MEMO_HEAD_BYTES = 2 * 1024
 MEMO_ANSWER_BYTES = 16 * 1024
 """Of one of those: a head that carries a fresh trace id is never seen again, and 4,096 of them must not keep 4,096 large answers."""
@@ -345,7 +349,7 @@ RECENT_SUCCESS_S = 5.0
 SLOW_START_STEPS = 20
 """A rising weight is brought up to date this often in its window: no step is larger than a twentieth of it."""
 DRAWS = 8
-"""Draws for an endpoint that was not tried before, before the rest are looked through in order."""
+"""Draws for an endpoint that was not tried before, or is not out, before the rest are looked through in order."""
 STRIDE_SKEW = 4.0
 """A slot of a stride schedule weighs at most this many means: about as many slots are looked at per pick."""
 STRIDE_WEIGHT = 65_535

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Generic
 
+from muster.model import limits
 from muster.model.policy import Policy
 
 from . import subsets
@@ -79,7 +80,7 @@ class Picker(Generic[E]):
         if choice.trial and not avoid and self._memory.begin_trial(choice.peer, now):
             return choice
         # Taken out since; or its trial is under way; or this is a second attempt, which should not end on a doubtful endpoint.
-        return rotation.pick(rng, now, key, {*avoid, choice.peer})
+        return self._another(rotation, rng, now, key, {*avoid, choice.peer})
 
     def reason(self, subset: str | None = None) -> str:
         """Why there is nothing to pick: empty, subset, remote, unusable. Empty text: there is."""
@@ -91,6 +92,18 @@ class Picker(Generic[E]):
         for name, part in self._split.shares().items():
             for choice, share in self._find(name).shares():
                 yield choice, part * share
+
+    def _another(
+        self, rotation: Rotation[E], rng: Random, now: float, key: Key | None, avoid: set[Peer]
+    ) -> Choice[E] | None:
+        """One that is not out, if a few looks find any."""
+        choice = rotation.pick(rng, now, key, avoid)
+        for _ in range(limits.DRAWS):
+            if choice is None or not choice.peer.out or not choice.usable:
+                return choice
+            avoid.add(choice.peer)
+            choice = rotation.pick(rng, now, key, avoid)
+        return choice
 
     def _rotation(
         self, rng: Random, key: Key | None, headers: Mapping[str, str] | None, subset: str | None
