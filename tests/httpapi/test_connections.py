@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from tests.httpapi.asking import Answer, Caller, Wire, head
+from tests.httpapi.conftest import beat
 from tests.httpapi.streaming import Stream
 
 from muster.model import limits
@@ -282,10 +283,13 @@ def test_garbage_after_a_request_is_not_taken_for_its_answer(wire: Wire, name: s
 # --- streams and other requests ---
 
 
-def test_nothing_is_answered_on_a_connection_that_became_a_stream(wire: Wire, path: str, name: str) -> None:
+def test_nothing_is_answered_on_a_connection_that_became_a_stream(
+    registry: LocalRegistry, wire: Wire, path: str, name: str
+) -> None:
     wire.send(head("GET", f"/v1/watch?service={name}") + head("GET", path) + head("GET", "/v1/services"))
     wire.send(head("GET", path))
     lines = [wire.line()]
+    registry.do(beat)
     while lines[-1] != b"event: alive\n":
         lines.append(wire.line())
     assert sum(line.startswith(b"HTTP/1.1") for line in lines) == 1

@@ -155,7 +155,7 @@ def ask_anything(document: dict[str, Any], caller: Caller, examples: int) -> Non
 
 def test_asked_anything_it_answers_as_documented(document: dict[str, Any], caller: Caller) -> None:
     caller.register("web", "web", checks=[{"kind": "ttl", "ttl": "30s"}])
-    ask_anything(document, caller, 300)
+    ask_anything(document, caller, 200)
 
 
 @pytest.mark.slow

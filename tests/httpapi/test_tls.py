@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 import trustme
 from tests.httpapi.asking import Caller, Wire, head
+from tests.httpapi.conftest import beat
 from tests.httpapi.streaming import Stream
 
 from muster.server.settings import Settings, Tls
 from muster.testing.server import FORGETFUL, LocalRegistry
-from muster.wire.events import AliveEvent, GoAwayEvent, SnapshotEvent, UpsertEvent
+from muster.wire.events import GoAwayEvent, SnapshotEvent, UpsertEvent
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +83,9 @@ def test_a_stream(secure: LocalRegistry, trusting: ssl.SSLContext) -> None:
         for n in range(600):
             caller.register("web", f"web-{n}", metadata={"k": "v" * 400})
         stream.until(UpsertEvent, lambda event: event.instances[-1].instance_id == "web-599")
-        assert stream.until(AliveEvent).digest == stream.copy.digest
-        secure.do(lambda running: running.service._loop.create_task(running.service.go_away("test")))
+        stream.beat = lambda: secure.do(beat)
+        assert stream.alive().digest == stream.copy.digest
+        secure.do(lambda running: running.service.streams()[0].go_away("test"))
         stream.until(GoAwayEvent)
         assert stream.to_the_end() == []
 
@@ -98,18 +100,6 @@ def test_new_handshakes_get_the_new_certificate_and_open_connections_stay(
         while certificate(secure, trusting) == before:
             threading.Event().wait(0.05)
         assert open_.ask("GET", "/livez").status == 200
-
-
-def test_a_pair_that_does_not_match_leaves_the_old_one_in_force(
-    secure: LocalRegistry, trusting: ssl.SSLContext, authority: trustme.CA, files: Path
-) -> None:
-    before = certificate(secure, trusting)
-    authority.issue_cert("localhost").private_key_pem.write_to_path(files / "key.pem")
-    threading.Event().wait(2.2)  # it is looked at by then
-    assert certificate(secure, trusting) == before
-    write(authority, files)
-    while certificate(secure, trusting) == before:
-        threading.Event().wait(0.05)
 
 
 def certificate(registry: LocalRegistry, trusting: ssl.SSLContext) -> bytes | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from tests.httpapi.asking import Caller
+from tests.httpapi.conftest import beat
 from tests.httpapi.streaming import Copy, Stream
 
 from muster.core.state import ServiceKey
@@ -287,6 +288,7 @@ def test_open_streams_are_reset_when_another_history_begins(name: str) -> None:
             assert stream.id.startswith(reset.epoch)
             caller.register(name, "newest")
             stream.changes(1)
+            stream.beat = lambda: registry.do(beat)
             assert stream.alive().digest == stream.copy.digest
 
 
@@ -385,6 +387,7 @@ def test_a_slow_reader_catches_up_from_where_it_was(
                 caller.ask("PATCH", f"/v1/instances/{name}-{n:03}", {"weight": weight})
         held = registry.do(buffered)
         last = caller.look(name).json["revision"]
+        slow.beat = lambda: registry.do(beat)
         slow.alive(lambda event: event.revision >= last)
         assert slow.copy.services[name][f"{name}-000"].weight == 9
         assert slow.told[-1].event.digest == slow.copy.digest  # type: ignore[union-attr]
