@@ -63,15 +63,35 @@ def started(*command: str, **environ: str) -> Iterator[Wrapped]:
     try:
         yield Wrapped(process)
     finally:
-        process.send_signal(signal.SIGCONT)
-        for _ in range(2):  # the second request makes the wrapper hand the signal on at once
-            process.terminate()
-        try:
-            process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        end(process)
         assert process.stdout is not None
         process.stdout.close()
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    """End a wrapper and whatever it wraps: it never kills its program, so whoever kills it must."""
+    programs = children(process.pid)
+    process.send_signal(signal.SIGCONT)
+    for patience in (
+        0.5,
+        5.0,
+    ):  # the second request, if it is not taken for an echo, hands the signal on at once
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=patience)
+    process.kill()
+    process.wait()
+    for pid in programs:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def children(pid: int) -> list[int]:
+    """Of a process that may be gone."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def alone(*command: str, port: int = 0, answer: str = "told") -> tuple[str, ...]:

@@ -31,7 +31,12 @@ class Server(socketserver.ThreadingTCPServer):
         super().server_activate()
 
 
+LONGEST_S = 60
+"""A test that kills the wrapper leaves nobody to end this."""
+
+
 def main() -> None:
+    signal.alarm(LONGEST_S)
     signal.pthread_sigmask(
         signal.SIG_BLOCK, SIGNALS
     )  # waited for: a handler can be late while its thread sleeps

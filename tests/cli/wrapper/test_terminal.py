@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.cli.wrapper.programs import SERVER, alone, free_port
+from tests.cli.wrapper.programs import SERVER, alone, children, free_port
 
 
 class Terminal:
@@ -42,11 +42,15 @@ def terminal(*command: str, **environ: str) -> Iterator[Terminal]:
     try:
         yield Terminal(pid, fd)
     finally:
+        programs = children(pid)
         for signum in (signal.SIGCONT, signal.SIGTERM):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signum)
         os.close(fd)
         os.waitpid(pid, 0)
+        for program in programs:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(program, signal.SIGKILL)
 
 
 def state(pid: int) -> str:
