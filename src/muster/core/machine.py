@@ -151,8 +151,9 @@ class Machine:
         """A stream carries the session of this generation now, beside those that do already."""
         at = (key, generation)
         self.sessions[at] = self.sessions.get(at, 0) + 1
-        self.suspicions.heard(key)
-        if entry := self.state.get(key):
+        entry = self.state.get(key)
+        if entry is not None and generation == entry.record.generation:
+            self.suspicions.heard(key)
             self._probe_first(entry)
 
     def session_closed(self, key: str, generation: int, now: float, *, lost: bool) -> None:
