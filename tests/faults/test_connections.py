@@ -132,6 +132,8 @@ def test_a_watcher_that_never_reads_is_cut_off_and_one_that_does_is_not() -> Non
         with Stream(registry.host, registry.port, "/v1/watch?service=web") as reading:
             reading.changes(1)
             registry.do(narrow)
+            reader = threading.Thread(target=read_on, args=[reading])
+            reader.start()
             for weight in range(1, 12):
                 for n in range(0, 300, 5):
                     caller.ask("PATCH", f"/v1/instances/web-{n}", {"weight": weight})
@@ -139,8 +141,14 @@ def test_a_watcher_that_never_reads_is_cut_off_and_one_that_does_is_not() -> Non
                 registry.do(ahead(limits.STREAM_STALLED_S + 1))
             while registry.do(lambda running: len(running.service.streams())) > 1:
                 threading.Event().wait(0.01)
-            reading.until(object, lambda event: reading.copy.services["web"]["web-0"].weight == 11)
+            reader.join(20)
+            assert reading.copy.services["web"]["web-0"].weight == 11
         never.close()
+
+
+def read_on(stream: Stream) -> None:
+    """Take everything as it comes, up to the last change of the test."""
+    stream.until(object, lambda event: stream.copy.services["web"]["web-0"].weight == 11)
 
 
 def narrow(running: Running) -> None:
