@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from muster.core.state import ServiceKey, View
 from muster.httpapi.access import Gate
-from muster.httpapi.message import Response, encode, refusal
+from muster.httpapi.message import Headers, Response, encode, refusal
 from muster.httpapi.pulse import Pulse
 from muster.httpapi.watch import Subscription, Watch
 from muster.model import limits
@@ -38,6 +38,7 @@ class Service:
         self.registry = registry
         self.gate = gate
         self.memo: dict[bytes, Lookup] = {}
+        self.heads: dict[bytes, Headers] = {}
         self.pulse = Pulse(asyncio.get_running_loop())
         self.refused: dict[str, int] = {}
         self.lookups = 0
@@ -46,6 +47,7 @@ class Service:
         self.date = b""
         self._loop = asyncio.get_running_loop()
         self._connections: set[MusterProtocol] = set()
+        self._unseen: list[MusterProtocol] = []
         self._most = connections
         self._subscribers = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -69,10 +71,19 @@ class Service:
     def _tick(self) -> None:
         self.seconds += 1.0
         self.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
-        for connection in [c for c in self._connections if c.overdue(self.seconds)]:
-            # Not `close`, which waits until the other side has taken what is left: it may never do so.
-            connection.transport.abort()
+        self._look_at_some()
         self._timer = self._loop.call_later(1.0, self._tick)
+
+    def _look_at_some(self) -> None:
+        """End connections that keep us waiting. All have been looked at after `SWEEP_TICKS`, a few at once."""
+        if not self._unseen:
+            self._unseen = list(self._connections)
+        share = max(limits.SWEEP_AT_LEAST, 1 + len(self._connections) // limits.SWEEP_TICKS)
+        some, self._unseen = self._unseen[:share], self._unseen[share:]
+        for connection in some:
+            if connection in self._connections and connection.overdue(self.seconds):
+                # Not `close`, which waits until the other side has taken what is left: it may never do so.
+                connection.transport.abort()
 
     # --- Look-ups ---------------------------------------------------------------------------------------------------
 
@@ -82,6 +93,15 @@ class Service:
         if len(self.memo) >= limits.MEMO_REQUESTS:
             self.memo.clear()
         self.memo[head] = lookup
+
+    def remember_head(self, head: bytes, headers: Headers) -> None:
+        """The header lines of `head`, a whole one without a body, mean `headers`."""
+        _, _, lines = head.partition(b"\r\n")
+        if len(lines) > limits.MEMO_HEAD_BYTES:
+            return
+        if len(self.heads) >= limits.MEMO_REQUESTS:
+            self.heads.clear()
+        self.heads[lines] = tuple(headers)
 
     def count_refusal(self, error: Rejected | Unavailable) -> None:
         self.refused[error.code] = self.refused.get(error.code, 0) + 1
