@@ -63,7 +63,6 @@ class MusterProtocol(HttpToolsProtocol):
         self.stream: Stream | None = None
         self.peer = ""
         self.source = ""
-        self.polled: set[Any] = set()
         self.waiting: asyncio.Event | None = None
         self.touched = 0.0
         self.begun = 0.0

@@ -46,12 +46,20 @@ class Reads:
             wait = durations.seconds(
                 request.one("wait", str(limits.WAIT_DEFAULT_S)), "wait", most=limits.WAIT_MAX_S
             )
-            self._registry.subscribers.polled(key, request.connection.peer, index, wait)
-            request.connection.polled.add(key)
+            existed = self._polled(key, request, index, wait)
             if not self._is_beyond(key, index):
                 await self._change(key, wait, request.connection)
+            if not existed:
+                self._polled(key, request, index, 0.0)
             return listed(self._registry, key, filter, held)
         return Lookup(self._service, key, filter, held).response()
+
+    def _polled(self, key: ServiceKey, request: Request, index: int, wait: float) -> bool:
+        """Count the reader among those a drain waits for, if there is anything that could drain."""
+        exists = self._registry.snapshot(key).exists
+        if exists:
+            self._registry.subscribers.polled(key, request.connection.peer, index, wait)
+        return exists
 
     def _is_beyond(self, key: ServiceKey, index: int) -> bool:
         """Whether the service has changed since `index`. An index ahead of us is of another history."""

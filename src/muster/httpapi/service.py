@@ -65,8 +65,7 @@ class Service:
 
     def forget(self, connection: MusterProtocol) -> None:
         self._connections.discard(connection)
-        if connection.polled:
-            self.registry.subscribers.disconnected(connection.polled, connection.peer)
+        self.registry.subscribers.disconnected(connection.peer)
 
     def _tick(self) -> None:
         self.seconds += 1.0

@@ -194,6 +194,8 @@ STREAM_STALLED_S = 15.0
 STREAM_BUFFER_BYTES = 256 * 1024
 """What may wait in a stream's socket buffer before the watcher is left behind (it catches up from its cursor)."""
 BLOCKING_READS = 50_000
+POLLERS = 50_000
+"""Readers by polling that a drain waits for, over all services."""
 WAIT_MAX_S = 600.0
 WAIT_DEFAULT_S = 30.0
 DRAIN_WAIT_S = 5.0
