@@ -1,8 +1,10 @@
 """Checks: thresholds, the first result, damping, TTL checks, and what silence and refusals are worth."""
 
+from itertools import pairwise
 from random import Random
 
 import pytest
+from tests.core.scene import Scene
 
 from muster.core.checks import RESULT_OF, STARTING_INTERVAL_S, Checks, Tracker
 from muster.core.state import entry_of
@@ -10,7 +12,6 @@ from muster.model import limits
 from muster.model.check import HEALTH_OF, Answer, Check, Health, Result
 from muster.model.errors import Rejected
 from muster.testing.builders import http_check, instance, record, register, ttl_check
-from tests.core.scene import Scene
 
 OTHERS = [f"other-{n}" for n in range(10)]
 KEY = "default/web-1"
@@ -113,7 +114,7 @@ def test_a_check_runs_at_once_then_every_interval() -> None:
     scene.add("web-1", checks=[http_check(interval=10.0)])
     scene.run(60, "web-1")
     first, *rest = scene.probes("check", "web-1")
-    gaps = [later - earlier for earlier, later in zip([first, *rest], rest, strict=False)]
+    gaps = [later - earlier for earlier, later in pairwise([first, *rest])]
     assert first <= limits.FIRST_PROBE_JITTER_S + 0.05
     assert all(9.4 < gap < 10.6 for gap in gaps), gaps
 
@@ -208,9 +209,8 @@ def with_pulse(ttl: float = 10.0) -> Scene:
 
 def test_an_instances_word_counts_at_once() -> None:
     scene = with_pulse()
-    told = []
-    for result in ("fail", "pass", "warn"):
-        told.append((push(scene, result), *scene.statuses("web-1")))
+    results: tuple[Result, ...] = ("fail", "pass", "warn")
+    told = [(push(scene, result), *scene.statuses("web-1")) for result in results]
     assert told == [("failing", "unhealthy"), ("passing", "healthy"), ("warning", "degraded")]
 
 

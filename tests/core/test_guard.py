@@ -1,12 +1,12 @@
 """The guard: every rule of design section 5, in zones of ten."""
 
 import pytest
+from tests.core.scene import Scene
 
 from muster.core.guard import Guard, HoldReport, Rules
 from muster.core.leases import Zone
 from muster.model import limits
 from muster.model.check import Answer
-from tests.core.scene import Scene
 
 A = [f"a{n}" for n in range(10)]
 B = [f"b{n}" for n in range(10)]

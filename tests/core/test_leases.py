@@ -1,9 +1,10 @@
 """Leases: what silence becomes, step by step, and what calls it off."""
 
+from tests.core.scene import Scene
+
 from muster.core.leases import Leases, Renewal
 from muster.core.state import Entry, entry_of
 from muster.testing.builders import instance, record
-from tests.core.scene import Scene
 
 KEY = "default/web-1"
 

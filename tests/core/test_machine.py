@@ -3,6 +3,7 @@
 from random import Random
 
 import pytest
+from tests.core.scene import Scene
 
 from muster.core.bucket import Bucket, Buckets
 from muster.core.commands import Amend, Deregister, Drain, Expire, MarkOverdue, Remove, Revive, SetReach
@@ -10,7 +11,6 @@ from muster.core.machine import Machine
 from muster.model import limits
 from muster.model.check import Answer
 from muster.testing.builders import NOON, http_check, instance, record, register
-from tests.core.scene import Scene
 
 
 def test_an_expired_record_is_kept_for_its_retention() -> None:

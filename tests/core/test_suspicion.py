@@ -1,13 +1,15 @@
 """Suspicion: hints that lead to probes, probes that lead to verdicts, and verdicts that are taken back."""
 
+from itertools import pairwise
+
 import pytest
+from tests.core.scene import Scene
 
 from muster.core.suspicion import Suspicions
 from muster.model import limits
 from muster.model.check import Answer
 from muster.model.errors import Rejected
 from muster.testing.builders import instance, register, ttl_check
-from tests.core.scene import Scene
 
 OTHERS = [f"other-{n}" for n in range(10)]
 
@@ -136,7 +138,7 @@ def test_recovery_probes_back_off_to_ten_seconds() -> None:
         scene.renew("web-1")
         go_on(scene, 1)
     times = scene.probes("recover", "web-1")
-    gaps = [round(later - earlier) for earlier, later in zip(times, times[1:], strict=False)]
+    gaps = [round(later - earlier) for earlier, later in pairwise(times)]
     assert gaps[:6] == [2, 4, 8, 10, 10, 10]
 
 

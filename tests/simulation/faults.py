@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation.registry import HOST, RULES, StoreFaults
+
 from muster.core import commands
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.testing.simulation.network import Link
-from tests.simulation.registry import HOST, RULES, StoreFaults
 
 if TYPE_CHECKING:
     from tests.simulation.instance import InstanceHost
@@ -209,7 +210,9 @@ class Faults:
         name = self._rng.choice([*self._world.instances, *self._world.readers])
         links = self._links_of(name)
         cut = self._rng.choice((links, links[:1], links[1:]))
-        self._log(f"{name} is cut off: {['both ways', 'from it', 'to it'][(links, links[:1], links[1:]).index(cut)]}")
+        self._log(
+            f"{name} is cut off: {['both ways', 'from it', 'to it'][(links, links[:1], links[1:]).index(cut)]}"
+        )
         for link in cut:
             link.sever()
         await asyncio.sleep(self._rng.uniform(1.0, 50.0))
@@ -308,7 +311,10 @@ class Faults:
         registry, wall = self._world.registry, 1
         try:
             await self._world.network.call(
-                "operator", HOST, lambda: registry.command(commands.Amend(host.key, 0, b"", wall, **change)), 5.0
+                "operator",
+                HOST,
+                lambda: registry.command(commands.Amend(host.key, 0, b"", wall, **change)),
+                5.0,
             )
         except (Rejected, Unavailable, TimeoutError, ConnectionError) as error:
             self._log(f"the operator is told {error!r}")

@@ -106,7 +106,9 @@ class Oracle:
             lease, renewed = after.record.instance.lease, self._renewed.get(key, 0.0)
             assert lease is not None
             if now < renewed + lease.ttl - EARLY_S:
-                self.fail("no lease expires early", f"{key}: renewed {now - renewed:.3f} s ago, ttl {lease.ttl} s")
+                self.fail(
+                    "no lease expires early", f"{key}: renewed {now - renewed:.3f} s ago, ttl {lease.ttl} s"
+                )
 
     def _not_blind(self, change: Change) -> None:
         key = change.before.record.key if change.before else ""
@@ -188,4 +190,6 @@ class Oracle:
         there = {(entry.id, entry.record.generation, entry.revision) for entry in view.entries}
         here = {(e.id, e.instance.generation, e.instance.revision) for e in snapshot.endpoints}
         if here != there or snapshot.unconfirmed:
-            self.fail("every mirror converges", f"{reader.name} {service}: {here ^ there} {snapshot.unconfirmed}")
+            self.fail(
+                "every mirror converges", f"{reader.name} {service}: {here ^ there} {snapshot.unconfirmed}"
+            )
