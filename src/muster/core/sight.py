@@ -8,6 +8,7 @@ silent and reacts within heartbeats; this reacts within probes, so that the firs
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 from muster.model import limits
@@ -69,7 +70,8 @@ class FirstProbes:
     """Instances that wait for their first probe, which learns whether the registry can reach them at all."""
 
     def __init__(self, now: float) -> None:
-        self._waiting: dict[str, None] = {}
+        # A plain dict would look through the places of all that are gone to find its first.
+        self._waiting: OrderedDict[str, None] = OrderedDict()
         self._budget = Bucket(limits.REACH_PROBES_PER_S, limits.REACH_PROBES_BURST, now)
 
     def put(self, key: str) -> None:
@@ -82,8 +84,7 @@ class FirstProbes:
         """Those whose turn it is, first come, first served."""
         due: list[str] = []
         while self._waiting and self._budget.take(now):
-            key = next(iter(self._waiting))
-            del self._waiting[key]
+            key, _ = self._waiting.popitem(last=False)
             due.append(key)
         return due
 
