@@ -97,7 +97,7 @@ class MusterProtocol(HttpToolsProtocol):
             self.waiting.set()
         if self.stream is not None:
             stream, self.stream = self.stream, None
-            stream.lost()
+            self.service.lost(stream)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:

@@ -7,6 +7,7 @@ are idle or that take too long over one request.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ class Service:
         self.date = b""
         self._loop = asyncio.get_running_loop()
         self._connections: set[MusterProtocol] = set()
+        self._lost: deque[Stream] = deque()
         self._unseen: list[MusterProtocol] = []
         self._most = connections
         self._subscribers = 0
@@ -114,6 +116,19 @@ class Service:
 
     def streams(self) -> list[Stream]:
         return [stream for stream in self.pulse.streams() if isinstance(stream, Stream)]
+
+    def lost(self, stream: Stream) -> None:
+        """The connection of `stream` is gone. A zone that dies loses thousands at once: a few are dealt with in a turn."""
+        stream.watch.full()
+        self._lost.append(stream)
+        if len(self._lost) == 1:
+            self._loop.call_soon(self._close_some)
+
+    def _close_some(self) -> None:
+        for _ in range(min(len(self._lost), limits.STREAMS_CLOSED_PER_TURN)):
+            self._lost.popleft().lost()
+        if self._lost:
+            self._loop.call_soon(self._close_some)
 
     def _reset(self, reason: str) -> None:
         self.memo.clear()  # The new history counts revisions anew.

@@ -191,6 +191,8 @@ ALIVE_S = 2.0
 STREAM_SILENCE_S = 5.0
 STREAM_STALLED_S = 15.0
 """A reader that takes nothing for this long is cut off."""
+STREAMS_CLOSED_PER_TURN = 32
+"""Lost streams dealt with in one turn of the loop, with the sessions each carries: a few milliseconds."""
 STREAM_BUFFER_BYTES = 256 * 1024
 """What may wait in a stream's socket buffer before the watcher is left behind (it catches up from its cursor)."""
 BLOCKING_READS = 50_000
@@ -271,6 +273,10 @@ STOP_REQUESTS_SHARE = 0.8
 
 # --- Metrics --------------------------------------------------------------------------------------------------------
 
+HISTORY_LINES = 10_000
+"""Changes kept for `/v1/history`: hours of an ordinary day, a minute of a bad one; about 3 MB."""
+HISTORY_PAGE = 100
+HISTORY_PAGE_MAX = 1_000
 METRIC_SERVICES = 1_000
 """Services with a series of their own in /metrics; the rest are summed under `(other)`."""
 
