@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from muster.model.check import Health
 from muster.model.instance import LeaseTerms
+from muster.observe.history import HistoryLine
 from muster.wire.registration import Scalar
 
 
@@ -245,6 +246,12 @@ class Explanation(Struct, frozen=True):
     revision: int
     changed_at: int
     age_s: int
+
+
+class HistoryPage(Struct, frozen=True):
+    """The latest first. Kept in memory: it begins when the registry did."""
+
+    changes: list[HistoryLine]
 
 
 class Alive(Struct, frozen=True):

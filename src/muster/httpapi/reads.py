@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from itertools import islice
 
 from muster.core.state import ServiceKey
 from muster.httpapi import bodies
@@ -15,14 +16,16 @@ from muster.httpapi.writes import OWNER_HEADER
 from muster.model import durations, limits, names
 from muster.model.errors import Rejected, Unavailable, invalid
 from muster.model.record import instance_key
+from muster.observe.history import History
 from muster.registry.registry import Registry, owner_digest
 from muster.wire import events, filters
 from muster.wire.filters import Filter
 
 
 class Reads:
-    def __init__(self, registry: Registry, service: Service, *, dots: bool) -> None:
+    def __init__(self, registry: Registry, service: Service, history: History, *, dots: bool) -> None:
         self._registry = registry
+        self._history = history
         self._service = service
         self._dots = dots
         self._waiting = 0
@@ -133,6 +136,14 @@ class Reads:
         if service.lower() != entry.service.name:
             raise Rejected("unknown_instance", f"its service is {entry.service.name!r}", field="service")
         return answer(explain(self._registry, entry, request.one("zone")))
+
+    def history(self, request: Request) -> Response:
+        request.only("service", "id", "limit")
+        most = request.number("limit") or limits.HISTORY_PAGE
+        if most > limits.HISTORY_PAGE_MAX:
+            raise invalid("limit", f"must be 1 to {limits.HISTORY_PAGE_MAX}, not {most}")
+        lines = self._history.lines(request.namespace, request.one("service").lower(), request.one("id"))
+        return answer(bodies.HistoryPage(list(islice(lines, most))))
 
     # --- Streams ----------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ from muster.httpapi.service import Service
 from muster.httpapi.writes import Writes
 from muster.model import limits
 from muster.observe.histogram import Histogram
+from muster.observe.history import History
 from muster.observe.lag import LagMeter
 from muster.observe.metrics import Edge, Metrics
 from muster.probe.probes import Probes
@@ -222,7 +223,9 @@ def _routes(settings: Settings, service: Service, store: Store, meters: Meters) 
         document=lambda: document,
     )
     dots = settings.dotted_names
-    found = routes(Reads(registry, service, dots=dots), Writes(registry, dots=dots), operations)
+    history = History()
+    registry.on_change(history.note)
+    found = routes(Reads(registry, service, history, dots=dots), Writes(registry, dots=dots), operations)
     document = openapi.document(found, __version__)
     return found
 
