@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -26,7 +27,7 @@ FROM_INSIDE = {
 
 
 def wrapped(name: str, port: int) -> list[str]:
-    run = [*command("uvicorn", port)[:2], "muster", "run", "--service", "web", "--host", "127.0.0.1"]
+    run = [sys.executable, "-m", "muster", "run", "--service", "web", "--host", "127.0.0.1"]
     return [*run, "--port", str(port), "--", *command(name, port)]
 
 
