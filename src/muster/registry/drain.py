@@ -64,13 +64,16 @@ class Subscribers:
         self._acked: dict[tuple[ServiceKey, str], int] = {}
         self._pollers = Pollers(now)
         self._plain_reads: dict[ServiceKey, float] = {}
-        self._waits: dict[ServiceKey, set[asyncio.Event]] = {}
+        self._waits: dict[ServiceKey, dict[asyncio.Event, int]] = {}
         self._stopping = False
 
     # --- Streams ----------------------------------------------------------------------------------------------------
 
     def opened(self, service: ServiceKey, stream: Stream) -> None:
+        """A stream begins. Its reader may hold what is older than a drain that is under way, so it is asked too."""
         self._streams.setdefault(service, {})[stream.name] = stream
+        if stream.acknowledges and (waits := self._waits.get(service)):
+            stream.ask_ack(service, max(waits.values()))
 
     def closed(self, service: ServiceKey, stream: Stream) -> None:
         streams = self._streams.get(service, {})
@@ -113,14 +116,14 @@ class Subscribers:
             if stream.acknowledges:
                 stream.ask_ack(service, revision)
         heard = asyncio.Event()
-        self._waits.setdefault(service, set()).add(heard)
+        self._waits.setdefault(service, {})[heard] = revision
         try:
             while (left := self._missing(service, revision)) and (rest := self._rest(began + wait)) > 0:
                 heard.clear()
                 await _wait(heard, min(rest, self._pollers.next_forgotten(service) + 0.001))
         finally:
             waits = self._waits[service]
-            waits.discard(heard)
+            del waits[heard]
             if not waits:
                 del self._waits[service]
         return self._answer(service, revision, left, self._now() - began)
