@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from muster.registry.store import Batch
 
 HOST = "registry"
-RULES = Rules(clear=30.0)
+RULES = Rules(clear=20.0)
 """The guard's, but for a hold that ends sooner: runs are that much shorter."""
 REFUSED = {
     Renewal.UNKNOWN: "unknown_instance",

@@ -99,7 +99,7 @@ class World:
         for host in (*self.instances.values(), *self.readers.values()):
             self.later(self.rng.uniform(0.0, 2.0), host.start)
         faults = Faults(self)
-        await asyncio.sleep(20.0)
+        await asyncio.sleep(10.0)
         for _ in range(self.rng.randint(1, 2)):
             await faults.chaos(self.rng.uniform(30.0, 120.0))
             await faults.calm()
