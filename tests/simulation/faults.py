@@ -177,6 +177,11 @@ class Faults:
         registry.faults = self._rng.choice(
             (StoreFaults(delay=2.0), StoreFaults(lost_answer=0.6, lost_batch=0.2, delay=0.3), store)
         )
+        self._world.spawn(
+            self._amend(
+                self._rng.choice(list(self._world.instances.values())), {"weight": self._rng.randrange(99)}
+            )
+        )
         await asyncio.sleep(self._rng.uniform(0.2, 2.0))
         process.go_on()
         await asyncio.sleep(3.0)

@@ -7,7 +7,12 @@ from tests.simulation.world import simulate
 
 pytestmark = pytest.mark.simulation
 
-QUICK = ("silence_is_proof", "a_revival_leaves_the_lease_as_it_was", "the_newest_record_dates_its_service")
+QUICK = (
+    "silence_is_proof",
+    "a_queued_expiry_cannot_be_called_off",
+    "a_revival_leaves_the_lease_as_it_was",
+    "the_newest_record_dates_its_service",
+)
 SEEDS = 40
 
 
