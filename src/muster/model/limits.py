@@ -49,7 +49,6 @@ INSTANCES_PER_SERVICE = 20_000
 """Twice the largest service a figure is promised for; a snapshot of it is about 8 MB."""
 INSTANCES = 200_000
 """Twice the size the memory figure is promised for."""
-NAMESPACES = 1_000
 SERVICES = 50_000
 SHARED_PARTS = 2 * INSTANCES
 """Names, terms and metadata that records share in memory. Where all were different, that would be a dozen for each instance."""
@@ -181,6 +180,8 @@ SNAPSHOT_PAGE = 500
 """Instances in one `snapshot` event."""
 VIEWS_PER_SNAPSHOT = 64
 """Filtered bodies kept per snapshot; a further filter evicts the oldest."""
+MADE_PER_VIEW = 64
+"""Bodies and frames kept per view: each reader that resumes from another revision has a frame of its own made."""
 WATCH_SERVICES = 256
 """Services one watch stream may name."""
 WATCHERS = 50_000
