@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from itertools import islice
 
 from muster.core.state import ServiceKey
@@ -15,7 +14,7 @@ from muster.httpapi.watch import Session, Subscription, service_keys
 from muster.httpapi.writes import OWNER_HEADER
 from muster.model import durations, limits, names
 from muster.model.errors import Rejected, Unavailable, invalid
-from muster.model.record import instance_key
+from muster.model.record import DISCOVERABLE, instance_key
 from muster.observe.history import History
 from muster.registry.registry import Registry, owner_digest
 from muster.wire import events, filters
@@ -108,11 +107,13 @@ class Reads:
         )
 
     def _summary(self, key: ServiceKey) -> bodies.ServiceSummary:
-        snapshot = self._registry.snapshot(key)
-        statuses = Counter[str](entry.status for entry in snapshot.entries)
-        discoverable = sum(entry.discoverable for entry in snapshot.entries)
+        counts = self._registry.machine.state.statuses(key)
         return bodies.ServiceSummary(
-            key.name, len(snapshot.entries), discoverable, snapshot.revision, dict(statuses)
+            service=key.name,
+            instances=sum(counts.values()),
+            discoverable=sum(count for status, count in counts.items() if status in DISCOVERABLE),
+            revision=self._registry.snapshot(key).revision,
+            statuses={str(status): count for status, count in counts.items()},
         )
 
     def instance(self, request: Request) -> Response:
