@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "gunicorn threads": ("gunicorn", WSGI, "--bind", _BIND, "--threads", "4"),
     "gunicorn asgi": ("gunicorn", ASGI, "--bind", _BIND, "--workers", "2", "-k", "asgi"),
     "gunicorn preload": ("gunicorn", WSGI, "--bind", _BIND, "--workers", "2", "--preload"),
+    "flask run": ("flask", "--app", "shop", "run", "--port", "{port}"),
     "granian": ("granian", ASGI, "--interface", "asgi", "--port", "{port}"),
     "hypercorn": ("hypercorn", ASGI, "--bind", _BIND),
 }

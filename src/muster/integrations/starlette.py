@@ -21,7 +21,7 @@ from muster.wire.registration import RegisterBody
 from .description import describe
 from .membership import Membership
 from .process import may_register
-from .sigterm import hold_back_under_uvicorn
+from .sigterm import hold_back
 
 App = TypeVar("App")
 Lifespan = Callable[[App], AbstractAsyncContextManager[Any]]
@@ -52,7 +52,7 @@ def lifespan(
                 describe(instance, urls=urls, environ=environ), drain_wait=drain_wait, limit=limit
             )
             membership.start()
-            hold_back_under_uvicorn(membership.depart)
+            hold_back(membership.depart)
             try:
                 yield state
             finally:

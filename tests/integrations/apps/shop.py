@@ -1,6 +1,8 @@
 """A Flask application that registers itself."""
 
-from flask import Flask
+import threading
+
+from flask import Flask, request
 
 from muster.client import RegisterBody
 from muster.integrations.flask import Muster
@@ -11,6 +13,7 @@ Muster(RegisterBody(service="web", host="127.0.0.1")).init_app(app)
 
 @app.get("/")
 def index() -> str:
+    threading.Event().wait(float(request.args.get("think", "0")))
     return "web"
 
 
