@@ -59,7 +59,8 @@ def environment(registry: FakeRegistry, directory: Path, port: int) -> dict[str,
 def test_a_server_is_one_entry_from_its_start_to_its_end(
     name: str, registry: FakeRegistry, tmp_path: Path
 ) -> None:
-    require("gunicorn")
+    for part in ("flask", "django", "gunicorn"):
+        require(part)
     command, more = SERVERS[name]
     port = free_port()
     told = [each.format(port=port) for each in command]
