@@ -179,7 +179,7 @@ class Services(Struct, frozen=True):
 
 
 class ZoneGuard(Struct, frozen=True):
-    """`state`: clear, held or released. `exit`: how it ends."""
+    """`state`: clear, held or released. `since_ms`: when the hold began, wall-clock ms, 0 while there is none. `exit`: how it ends."""
 
     zone: str
     state: str
