@@ -143,8 +143,8 @@ class Machine:
         if renewal is Renewal.MARKED:
             self._outbox.command(Revive(key, generation, owner, wall))
             return Renewal.RENEWED
-        if renewal is Renewal.UNKNOWN and self.state.get(key) is not None:
-            return Renewal.STATIC
+        if renewal is Renewal.UNKNOWN and (entry := self.state.get(key)):
+            return _of_static(entry.record, generation, owner)
         return renewal
 
     def session_opened(self, key: str, generation: int, now: float) -> None:
@@ -349,6 +349,15 @@ class Machine:
     def settles_at(self) -> float:
         longest = max(self.leases.longest, limits.LEASE_TTL_S)
         return self._began + min(longest, limits.SETTLE_MAX_S)
+
+
+def _of_static(record: Record, generation: int, owner: bytes) -> Renewal:
+    """There is nothing to renew; but who was replaced by a static instance must learn it as from any other."""
+    if generation and generation != record.generation:
+        return Renewal.SUPERSEDED
+    if record.owner and owner != record.owner:
+        return Renewal.NOT_OWNER
+    return Renewal.STATIC
 
 
 def _same_process(before: Entry, after: Entry | None) -> bool:
