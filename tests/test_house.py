@@ -3,8 +3,9 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 
-from tests.source import SOURCE, Module, expect_none, folders, modules
+from tests.source import ROOT, SOURCE, Module, expect_none, folders, modules
 
 SCREEN_LINES = 50
 FILE_LINES = 400
@@ -58,6 +59,12 @@ def test_no_file_is_everything() -> None:
 
 def test_no_function_is_everything() -> None:
     expect_none([line for module in modules() for line in long_functions(module)])
+
+
+def test_make_runs_nothing_that_is_not_there() -> None:
+    """A target of a module that was planned once."""
+    named = re.findall(r"python -m ([a-z_.]+)", (ROOT / "Makefile").read_text())
+    expect_none([name for name in named if find_spec(name) is None])
 
 
 def long_functions(module: Module) -> Iterator[str]:
