@@ -63,7 +63,7 @@ def member(registry: FakeRegistry, port: int, tmp_path: Path) -> Iterator[Member
         def start(**options: Any) -> Membership:
             body = RegisterBody(service="web", port=options.pop("port", port), instance_id="web-1")
             told = describe(body, urls=registry.url, environ={}, timing=QUICK)
-            made = Membership(told, directory=tmp_path / "crews", **options)
+            made = Membership(told, **{"directory": tmp_path / "crews"} | options)
             stack.callback(made.leave)
             made.start()
             return made

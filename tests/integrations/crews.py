@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from muster.integrations.crew import Crew
 
-crew = Crew(Path(sys.argv[1]), "web")
+crew = Crew.meeting(Path(sys.argv[1]), "web")
 for line in sys.stdin:
     told = getattr(crew, line.strip())
     print(told() if callable(told) else told, flush=True)

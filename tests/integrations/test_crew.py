@@ -85,13 +85,22 @@ def test_the_leaders_last_word_is_heard(crew: list[Member]) -> None:
 def test_an_open_directory_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     with pytest.raises(PermissionError, match="can be written to by others"):
-        Crew(tmp_path, "web")
+        Crew.meeting(tmp_path, "web")
 
 
 def test_a_link_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(PermissionError):
-        Crew(tmp_path / "link", "web")
+        Crew.meeting(tmp_path / "link", "web")
+
+
+def test_where_nobody_can_meet_one_is_alone() -> None:
+    crew = Crew.alone()
+    crew.join()
+    assert (crew.others(), crew.lead(), crew.finished) == (False, True, False)
+    crew.finish()
+    assert crew.finished
+    crew.close()
 
 
 def test_where_they_meet() -> None:

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from tests.cli.wrapper.programs import free_port
@@ -46,6 +47,15 @@ def test_it_registers_when_the_server_says_that_it_is_ready(registry: FakeRegist
 def test_it_leaves_without_having_begun(registry: FakeRegistry, member: Member) -> None:
     member(port=free_port()).leave()
     assert not registry.requests
+
+
+def test_without_a_place_to_meet_it_registers_alone(
+    registry: FakeRegistry, member: Member, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    member(directory=tmp_path / "file")
+    registered(registry)
+    assert "web can have one worker alone" in caplog.text
 
 
 def test_leaving_is_deregistering(registry: FakeRegistry, member: Member) -> None:

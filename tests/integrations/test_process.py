@@ -1,6 +1,10 @@
 """Which processes register."""
 
+import subprocess
+import sys
+
 import pytest
+from tests.source import SOURCE
 
 from muster.integrations.process import as_django, as_flask, may_register
 
@@ -60,3 +64,16 @@ def test_django_commands(environ: dict[str, str], command: str, registers: bool)
 @pytest.mark.parametrize(("environ", "registers"), [(URL, False), (YES, True), (NO, False)])
 def test_django_under_a_server(environ: dict[str, str], registers: bool) -> None:
     assert as_django(environ, ["uwsgi"], managing=False) is registers
+
+
+def test_no_framework_is_loaded_that_is_not_there_already() -> None:
+    """But for Django, whose module only Django imports."""
+    names = [path.stem for path in (SOURCE / "integrations").glob("[a-z]*.py") if path.stem != "django"]
+    code = (
+        "import sys; before = set(sys.modules);"
+        + "".join(f"import muster.integrations.{name};" for name in names)
+        + "print(*sorted({m.split('.')[0] for m in set(sys.modules) - before} - sys.stdlib_module_names))"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert set(ran.stdout.split()) <= {"muster", "msgspec", "typing_extensions"}
