@@ -150,7 +150,7 @@ def text(told: str) -> bytes:
         with Path(told).open("rb") as file:
             content = file.read(limits.CLIENT_ANSWER_BYTES + 1)
         if len(content) > limits.CLIENT_ANSWER_BYTES:
-            raise Rejected("too_large", f"more than {limits.CLIENT_ANSWER_BYTES} bytes")
+            raise Rejected("body_too_large", f"more than {limits.CLIENT_ANSWER_BYTES} bytes")
         return content
     listed: dict[str, list[str]] = {}
     for pair in filter(None, map(str.strip, told.split(","))):
