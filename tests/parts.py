@@ -66,6 +66,7 @@ def _privilege(name: str, *command: str) -> Callable[[], str | None]:
 SERVERS = ("uvicorn", "gunicorn", "granian", "hypercorn", "flask", "django")
 PARTS = {
     "nginx": Part(_binary("nginx"), "apt-get install nginx-light"),
+    "wrk": Part(_binary("wrk"), "apt-get install wrk"),
     "ip": Part(_binary("ip"), "apt-get install iproute2"),
     "nft": Part(_binary("nft"), "apt-get install nftables"),
     "faketime": Part(_binary("faketime"), "apt-get install faketime"),
