@@ -102,6 +102,18 @@ def test_after_a_restart_everybody_is_probed_again() -> None:
     assert "default/web-1" in scene.machine.suspicions.reached
 
 
+def test_who_does_not_answer_is_asked_again_later_and_later() -> None:
+    scene = Scene()
+    scene.answers["web-1"] = Answer.REFUSED
+    scene.add("web-1", static=True)
+    scene.run(100)
+    asked = scene.probes("reach", "web-1")
+    scene.answers.clear()
+    scene.run(100)
+    assert [round(at) for at in asked] == [0, 10, 30, 70]
+    assert len(scene.probes("reach", "web-1")) == 5
+
+
 def test_a_mass_registration_waits_its_turn() -> None:
     scene = Scene()
     ids = [f"web-{n}" for n in range(int(limits.REACH_PROBES_BURST) + 50)]

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 HEAL_S = 55.0
 """The longest fault, so that the last one of a chaos is over."""
+BOUND_S = 45.0
+"""After that long in peace the dead have left, unless the guard holds: the longest lease, and a restart's delay."""
 CALM_S = 2 * RULES.clear + 60.0
 """Until every hold has ended for those of whom something is seen, and the longest lease after that."""
 LAST_S = 40.0
@@ -71,7 +73,9 @@ class Faults:
         await asyncio.sleep(HEAL_S)
         self._log("calm")
         self._world.registry.faults = StoreFaults()
-        await asyncio.sleep(CALM_S)
+        await asyncio.sleep(BOUND_S)
+        self._world.oracle.bounded(BOUND_S)
+        await asyncio.sleep(CALM_S - BOUND_S)
         registry = self._world.registry.registry
         assert registry is not None
         zones = [report.zone for report in registry.guard_report() if report.state == "held"]
@@ -108,6 +112,23 @@ class Faults:
 
     def _nothing_worse(self) -> None:
         pass
+
+    async def lying_firewall(self) -> None:
+        """Something refuses in the place of a zone that goes on renewing; sessions break as well."""
+        zone = self._rng.choice([host.zone for host in self._world.instances.values()])
+        there = [host for host in self._world.instances.values() if host.zone == zone and host.alive]
+        if len(there) < 2 * limits.GUARD_MINIMUM:
+            return
+        self._log(f"a firewall refuses for {zone}, which goes on")
+        for host in there:
+            self._world.network.host(host.id).firewall = True
+            host.break_session()
+        await asyncio.sleep(limits.LEASE_TTL_S)
+        for _ in range(10):
+            self._world.oracle.listed(there)
+            await asyncio.sleep(3.0)
+        for host in there:
+            self._world.network.host(host.id).firewall = False
 
     async def lost_history(self) -> None:
         """The registry comes back with an older store, or an empty one."""

@@ -104,7 +104,9 @@ class World:
             await faults.chaos(self.rng.uniform(30.0, 120.0))
             await faults.calm()
             self.oracle.converged()
-            await self.rng.choice((faults.blindness, faults.lost_history, faults.nothing))()
+            await self.rng.choice(
+                (faults.blindness, faults.lost_history, faults.lying_firewall, faults.nothing)
+            )()
             await faults.calm()
             self.oracle.converged()
 

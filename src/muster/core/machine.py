@@ -17,6 +17,7 @@ from muster.model.record import Record
 
 from .checks import Checks, Rng, Tracker
 from .commands import Command, Expire, MarkOverdue, Revive, SetHealth
+from .decide import addressed
 from .feed import Feed
 from .guard import Guard, Rules
 from .leases import Lease, Leases, Renewal
@@ -192,7 +193,8 @@ class Machine:
         wall: int,
     ) -> tuple[Health, Command | None]:
         """A result of a TTL check (`check` "" is the only one): the health now, and what to commit. Raises `Rejected`."""
-        tracker = self._pushed_to(self._addressed(key, generation, owner), check)
+        entry = self.state.get(key)
+        tracker = self._pushed_to(addressed(entry.record if entry else None, generation, owner), check)
         self.suspicions.heard(key)
         if lease := self.leases.get(key):
             lease.zone.heard = now
@@ -200,17 +202,6 @@ class Machine:
         if changed is None:
             return tracker.standing, None
         return changed.health, SetHealth(key, tracker.generation, tracker.check.name, changed.health, wall)
-
-    def _addressed(self, key: str, generation: int, owner: bytes) -> Record:
-        entry = self.state.get(key)
-        if entry is None:
-            raise Rejected("unknown_instance", "no such instance: register it")
-        record = entry.record
-        if generation and generation != record.generation:
-            raise Rejected("superseded", "a newer registration holds this id")
-        if record.owner and record.owner != owner:
-            raise Rejected("not_owner", "the owner secret does not match")
-        return record
 
     def _pushed_to(self, record: Record, name: str) -> Tracker:
         if record.status == "draining":
@@ -229,6 +220,10 @@ class Machine:
     def found(self, ask: Ask, answer: Answer, said: str, now: float, wall: int) -> None:
         """A probe came back."""
         self._verdicts.found(ask, answer, said, now, wall)
+        if ask.key in self.suspicions.reached:
+            self._first_probes.forget(ask.key)
+        elif ask.purpose == "reach" and self.state.get(ask.key) is not None:
+            self._first_probes.unanswered(ask.key, now)
 
     # --- The passing of time ----------------------------------------------------------------------------------------
 

@@ -134,6 +134,9 @@ REACH_PROBES_BURST = 500.0
 """First probes of instances, which tell whether the registry can reach them at all; more wait their turn."""
 SIGHT_S = 1.0
 """How fresh a sign of life of somebody else must be to prove that we see: older, we may have gone blind since."""
+REACH_RETRY_S = 10.0
+REACH_RETRY_MAX_S = 600.0
+"""Who did not answer its first probe is asked again after this, then twice this, and so on: it may not have listened yet."""
 WITNESSES = 3
 """Instances of a zone that are asked whether anybody there is seen: one may have died, three at once is the guard's business."""
 WITNESS_PAUSE_S = 0.25
