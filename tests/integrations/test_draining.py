@@ -28,13 +28,18 @@ FROM_INSIDE = {
 }
 """Servers whose own process can hold SIGTERM back, and how they are told to."""
 
+ALIKE = {"gunicorn threads", "gunicorn preload", "flask run"}
+"""Seen from outside they are as another one is."""
+
 
 def wrapped(name: str, port: int) -> list[str]:
     run = [sys.executable, "-m", "muster", "run", "--service", "web", "--host", "127.0.0.1"]
     return [*run, "--port", str(port), "--", *command(name, port)]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in COMMANDS]
+)
 def test_run_loses_no_call(name: str, tmp_path: Path) -> None:
     require(name.split(maxsplit=1)[0])
     first, second = free_port(), free_port()

@@ -71,6 +71,7 @@ def leader(registry: FakeRegistry, process: Popen[bytes]) -> int:
 def test_a_leader_that_dies_is_followed_by_another(registry: FakeRegistry, tmp_path: Path) -> None:
     with server("uvicorn workers", registry, tmp_path) as (id, process):
         before = registry.incarnations[id]
+        until(lambda: len(present(tmp_path)) == 2)
         os.kill(leader(registry, process), signal.SIGKILL)
         registry.wait(lambda: not registry.sessions)
         registry.wait(lambda: registry.sessions == {id})
@@ -81,6 +82,7 @@ def test_a_leader_that_dies_is_followed_by_another(registry: FakeRegistry, tmp_p
 def test_workers_that_are_replaced_one_by_one_are_not_drained(registry: FakeRegistry, tmp_path: Path) -> None:
     with server("uvicorn workers", registry, tmp_path) as (id, process):
         before = registry.incarnations[id]
+        until(lambda: len(present(tmp_path)) == 2)
         first = leader(registry, process)
         process.send_signal(signal.SIGHUP)
         registry.wait(lambda: registrations(registry) > 1, 60)
@@ -94,6 +96,7 @@ def test_workers_that_are_replaced_one_by_one_are_not_drained(registry: FakeRegi
 
 def test_when_all_of_them_stop_one_drains(registry: FakeRegistry, tmp_path: Path) -> None:
     with server("uvicorn workers", registry, tmp_path) as (id, process):
+        until(lambda: len(present(tmp_path)) == 2)
         process.terminate()
         process.wait(END_S)
         assert registry.holdings.get(id) is None
