@@ -22,9 +22,11 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from muster.httpapi.lookup import Lookup
 from muster.httpapi.message import Headers, Request, Response, encode, refusal
 from muster.httpapi.router import Match
-from muster.httpapi.service import Lookup, Service, Stream
+from muster.httpapi.service import Service
+from muster.httpapi.stream import Stream
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 

@@ -8,8 +8,10 @@ from itertools import islice
 from muster.core.state import ServiceKey
 from muster.httpapi import bodies
 from muster.httpapi.detail import detail_of, explain
+from muster.httpapi.lookup import Lookup, listed
 from muster.httpapi.message import Connection, Request, Response, answer
-from muster.httpapi.service import Lookup, Service, Stream, listed
+from muster.httpapi.service import Service
+from muster.httpapi.stream import Stream
 from muster.httpapi.watch import Session, Subscription, service_keys
 from muster.httpapi.writes import OWNER_HEADER
 from muster.model import durations, limits, names

@@ -9,25 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
-from muster.core.state import ServiceKey, View
 from muster.httpapi.access import Gate
-from muster.httpapi.message import Headers, Response, encode, refusal
+from muster.httpapi.message import Headers
 from muster.httpapi.pulse import Pulse
-from muster.httpapi.watch import Subscription, Watch
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.registry.registry import Registry
-from muster.wire import sse
-from muster.wire import view as wire_view
-from muster.wire.filters import Filter
 
 if TYPE_CHECKING:
+    from muster.httpapi.lookup import Lookup
     from muster.httpapi.protocol import MusterProtocol
     from muster.httpapi.router import Router
+    from muster.httpapi.stream import Stream
 
 
 class Service:
@@ -40,7 +35,7 @@ class Service:
         self.gate = gate
         self.memo: dict[bytes, Lookup] = {}
         self.heads: dict[bytes, Headers] = {}
-        self.pulse = Pulse(asyncio.get_running_loop())
+        self.pulse: Pulse[Stream] = Pulse(asyncio.get_running_loop())
         self.refused: dict[str, int] = {}
         self.lookups = 0
         self.stopping = False
@@ -115,7 +110,7 @@ class Service:
         return f"{self.registry.new_token()}-{self._subscribers}"
 
     def streams(self) -> list[Stream]:
-        return [stream for stream in self.pulse.streams() if isinstance(stream, Stream)]
+        return self.pulse.streams()
 
     def lost(self, stream: Stream) -> None:
         """The connection of `stream` is gone. A zone that dies loses thousands at once: a few are dealt with in a turn."""
@@ -152,118 +147,3 @@ class Service:
         self.pulse.stop()
         if self._timer is not None:
             self._timer.cancel()
-
-
-class Lookup:
-    """A look-up: service, filter, and the ETag the reader holds.
-
-    Its bytes are made once per change, and once a second; large ones each time, for copying them costs less than keeping them.
-    """
-
-    __slots__ = ("_bytes", "_filter", "_held", "_key", "_revision", "_service", "_stamp")
-
-    def __init__(self, service: Service, key: ServiceKey, filter: Filter, held: str) -> None:
-        self._service = service
-        self._key = key
-        self._filter = filter
-        self._held = held
-        self._revision = -1
-        self._stamp = 0.0
-        self._bytes = b""
-
-    def answer(self) -> bytes:
-        """The whole answer, for a connection that stays open."""
-        service = self._service
-        revision = service.registry.snapshot(self._key).revision
-        if revision == self._revision and service.seconds == self._stamp:
-            service.lookups += 1
-            return self._bytes
-        told = encode(self.response(), service.date)
-        if len(told) <= limits.MEMO_ANSWER_BYTES:
-            self._revision, self._stamp, self._bytes = revision, service.seconds, told
-        return told
-
-    def response(self) -> Response:
-        service = self._service
-        service.lookups += 1
-        service.registry.subscribers.looked(self._key)
-        return listed(service.registry, self._key, self._filter, self._held)
-
-
-def listed(registry: Registry, key: ServiceKey, filter: Filter, held: str) -> Response:
-    """The answer to a look-up: 200, 304 for a reader that holds it already, or 404 for a service without any instance."""
-    snapshot = registry.snapshot(key)
-    if not snapshot.exists:
-        return _unknown(registry, key)
-    settled = registry.settled
-    view = snapshot.view(filter)
-    etag = f'"{registry.epoch}.{snapshot.revision}{"" if settled else "u"}.{filter.key}"'
-    headers = (
-        (b"etag", etag.encode()),
-        (b"muster-index", b"%d" % snapshot.revision),
-        (b"muster-age", b"%d" % registry.age),
-        (b"cache-control", b"no-cache"),
-    )
-    if held and (held == "*" or etag in (tag.strip().removeprefix("W/") for tag in held.split(","))):
-        return Response(304, headers=headers)
-    return Response(200, view.once(f"list {settled}", lambda: _list(view, registry.epoch, settled)), headers)
-
-
-def _list(view: View, epoch: str, settled: bool) -> bytes:
-    bodies = (entry.json for entry in view.entries)
-    return wire_view.list_body(view.key.name, view.revision, epoch, settled, bodies)
-
-
-def _unknown(registry: Registry, key: ServiceKey) -> Response:
-    extra = {"revision": registry.revision, "epoch": registry.epoch, "settled": registry.settled}
-    detail = f"no instance of {key.name!r} is registered in namespace {key.namespace!r}"
-    told = refusal(Rejected("unknown_service", detail), extra)
-    return replace(told, headers=((b"muster-index", b"%d" % registry.revision),))
-
-
-class Stream:
-    """A watch on a socket: its head, its pulse, its end."""
-
-    def __init__(self, service: Service, asked: Subscription, address: str) -> None:
-        self._service = service
-        self._transport: Any = None
-        self._ended = False
-        self._asked = asked
-        self.watch = Watch(service.registry, asked, service.new_subscriber(), address)
-
-    @property
-    def sessions(self) -> int:
-        return len(self._asked.sessions)
-
-    def start(self, transport: Any, date: bytes) -> None:
-        self._transport = transport
-        transport.write(
-            b"HTTP/1.1 200 OK\r\n"
-            + date
-            + b"content-type: text/event-stream\r\ncache-control: no-store\r\ntransfer-encoding: chunked\r\n"
-            + f"muster-subscriber: {self.watch.name}\r\n".encode()
-            + f"muster-epoch: {self._service.registry.epoch}\r\n\r\n".encode()
-        )
-        self._service.pulse.add(self)
-        self.watch.open(transport.write)
-
-    def beat(self) -> None:
-        self.watch.pulse()
-
-    def full(self) -> None:
-        self.watch.full()
-
-    def writable(self) -> None:
-        self.watch.writable()
-
-    def go_away(self, reason: str) -> None:
-        if not self._ended:
-            self._ended = True
-            self.watch.go_away(reason)
-            self._transport.write(sse.LAST_CHUNK)
-            self._transport.close()
-
-    def lost(self) -> None:
-        """The connection is gone: by our own word, or not."""
-        self._service.pulse.remove(self)
-        self.watch.close(lost=not self._ended)
