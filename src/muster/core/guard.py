@@ -84,7 +84,7 @@ class Guard:
     def look(self, now: float, wall: int, *, only: str | None = None) -> None:
         """Begin, go on with and end holds: of every zone, or of this one and of the registry itself."""
         for name, zone in self._zones.items() if only is None else self._one(only):
-            over = _over(zone.leased, len(zone.silent), self._rules)
+            over = _over(zone.leased, zone.silence, self._rules)
             hold = self._holds.get(name)
             if over or hold is not None:
                 self._keep(name, self._step(hold, over, _why(zone), [zone], now, wall))
@@ -100,7 +100,7 @@ class Guard:
         """Zones of one instance are never held by themselves; here they count."""
         zones = [zone for zone in self._zones.values() if zone.leased]
         blind = len(zones) >= limits.GUARD_MINIMUM and all(
-            len(zone.silent) > zone.leased * self._rules.ratio for zone in zones
+            zone.silence > zone.leased * self._rules.ratio for zone in zones
         )
         if blind or self._all is not None:
             reason = f"all {len(zones)} zones fell silent at once"
@@ -224,7 +224,7 @@ class Guard:
 
     def _report(self, name: str | None, hold: Hold | None, zones: list[Zone], now: float) -> HoldReport:
         leased = sum(zone.leased for zone in zones)
-        silent = sum(len(zone.silent) for zone in zones)
+        silent = sum(zone.silence for zone in zones)
         if hold is None:
             return HoldReport(name, "clear", "", 0, leased, silent, True, "")
         state = "released" if hold.released else "held"
@@ -264,4 +264,4 @@ def _over(leased: int, silent: int, rules: Rules) -> bool:
 
 
 def _why(zone: Zone) -> str:
-    return f"{len(zone.silent)} of {zone.leased} leased instances fell silent"
+    return f"{zone.silence} of {zone.leased} leased instances fell silent"
