@@ -79,6 +79,10 @@ class Guard:
         sighted = key in self._zones[zone].sighted if zone in self._zones else False
         return any(_protects(hold, key, sighted=sighted) for hold in (self._all, self._holds.get(zone)))
 
+    def gave_up(self, zone: str, key: str) -> bool:
+        """True if a hold on `key` was ended, by its rules or an operator: no more doubt about this silence."""
+        return any(hold is not None and key in hold.exempt for hold in (self._all, self._holds.get(zone)))
+
     # --- Watching the zones -----------------------------------------------------------------------------------------
 
     def look(self, now: float, wall: int, *, only: str | None = None) -> None:
@@ -132,6 +136,8 @@ class Guard:
             return self._step_released(hold, zones, reason, now, wall)
         if now - hold.last_true >= self._rules.clear:
             return None
+        if hold.exempt:
+            hold.exempt &= _silent(zones)
         self._see(hold, zones, now)
         if hold.seen_since != NEVER and now - max(hold.since, hold.seen_since) >= self._rules.clear:
             hold.released = True
@@ -141,7 +147,8 @@ class Guard:
     def _see(self, hold: Hold, zones: list[Zone], now: float) -> None:
         heard = max((zone.heard for zone in zones), default=NEVER)
         fresh = heard > hold.since and now - heard < self._rules.clear
-        if not fresh:
+        somebody = any(zone.silence < zone.leased or zone.sighted for zone in zones)
+        if not (fresh and somebody):
             hold.seen_since = NEVER
         elif hold.seen_since == NEVER:
             hold.seen_since = heard
