@@ -3,6 +3,7 @@
 from muster.wire.registration import RegisterBody
 
 from .address import Registry
+from .attempt import Attempt
 from .changes import Changes
 from .discovery import Discovery
 from .endpoint import Endpoint
@@ -14,6 +15,7 @@ from .timing import Timing
 
 __all__ = [
     "Absent",
+    "Attempt",
     "Bound",
     "Changes",
     "Discovery",

@@ -30,6 +30,18 @@ class Counts(Struct):
     disk_errors: int = 0
 
 
+class Tally(Struct):
+    """The calls of one service's port since the start. `crossed`: attempts that left the caller's zone; `nobody`: picks in vain,
+    by reason. Added to without a lock: a few of many may be lost."""
+
+    picks: int = 0
+    attempts: int = 0
+    crossed: int = 0
+    retries: int = 0
+    ejections: int = 0
+    nobody: dict[str, int] = {}
+
+
 class Connection(Struct, frozen=True):
     """The stream that is open. `since`: monotonic seconds."""
 
