@@ -4,6 +4,7 @@ from muster.wire.registration import RegisterBody
 
 from .address import Registry
 from .attempt import Attempt
+from .call import Call
 from .changes import Changes
 from .discovery import Discovery
 from .endpoint import Endpoint
@@ -17,6 +18,7 @@ __all__ = [
     "Absent",
     "Attempt",
     "Bound",
+    "Call",
     "Changes",
     "Discovery",
     "Drained",

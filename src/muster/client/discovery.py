@@ -32,11 +32,12 @@ from muster.wire.view import InstanceView
 
 from . import environment, fork, static, status
 from .board import Board, Listener
+from .call import Call
 from .changes import Changes
 from .disk import Disk
 from .dispatch import Dispatch, Route
 from .endpoint import Endpoint
-from .errors import NOBODY, NoEndpoint, NotReady, Reason
+from .errors import NoEndpoint, NotReady
 from .following import Following
 from .http import access
 from .reports import Reports
@@ -146,6 +147,31 @@ class Discovery:
             self._check_age(traffic)
         return traffic.pick(key, headers, subset, avoid) or self._nobody(traffic, subset)
 
+    def call(
+        self,
+        service: str,
+        port: str | None = None,
+        *,
+        idempotent: bool = False,
+        timeout: float | None = None,
+        key: Key | None = None,
+        headers: Mapping[str, str] | None = None,
+        subset: str | None = None,
+    ) -> Call:
+        """A request with as many attempts as the policy grants, each on another instance (`call.py`). `timeout`: for all of
+        them together (s); None: the policy's. The rest is as in `pick`. Raises `NoEndpoint`."""
+
+        def pick(avoid: tuple[Endpoint, ...]) -> Endpoint:
+            return self.pick(service, port, key=key, headers=headers, subset=subset, avoid=avoid)
+
+        return Call(self._find(service, port), pick, idempotent=idempotent, timeout=timeout)
+
+    def endpoints(self, service: str, port: str | None = None) -> tuple[Endpoint, ...]:
+        """Those that get a share of the calls now, for whoever balances himself. Raises `NoEndpoint` as `pick` does."""
+        traffic = self._find(service, port)
+        used = {endpoint.address: endpoint for endpoint, _ in traffic.shares()}
+        return tuple(used.values()) or self._nobody(traffic, None)
+
     def shares(self, service: str, port: str | None = None) -> dict[str, float]:
         """instance id -> its part of this process's calls in the long run, by the policy and by what this process saw. Those
         that get none are left out. Raises `NoEndpoint`."""
@@ -213,7 +239,8 @@ class Discovery:
             cache_dir=str(self._cache_dir) if self._cache_dir else None,
             counts=replace(board.counts),
             services={
-                name: status.of(board.mirror(name), self._in_rotation(name)) for name in self._services
+                name: status.of(board.mirror(name), self._in_rotation(name), self._dispatch.tallies(name))
+                for name in self._services
             },
         )
 
@@ -309,18 +336,7 @@ class Discovery:
             raise NoEndpoint(traffic.service, "too_old", age=age)
 
     def _nobody(self, traffic: Traffic, subset: str | None) -> NoReturn:
-        service, age = traffic.service, self._board.age(traffic.service)
-        reason: Reason = NOBODY[traffic.reason(subset)]
-        detail = ""
-        if reason == "no_healthy":
-            if not traffic.snapshot.exists and not traffic.snapshot.endpoints:
-                reason = "absent"
-            elif traffic.port is not None and traffic.snapshot.endpoints:
-                reason, detail = "no_port", traffic.port
-        elif reason == "no_subset":
-            detail = subset or ""
-        traffic.count(reason)
-        raise NoEndpoint(service, reason, age=age, detail=detail)
+        raise traffic.nobody(subset, self._board.age(traffic.service))
 
     def _follow(self, service: str) -> str:
         """See to it that the service is followed; its name as the registry has it."""

@@ -17,6 +17,7 @@ from muster.policy.endpoint import Place
 
 from .reports import Reports
 from .state import Snapshot
+from .status import Tally
 from .traffic import Traffic
 
 Route = str | tuple[str, str]
@@ -86,6 +87,11 @@ class Dispatch:
             if len(self._of(service)) < limits.CLIENT_PORTS:
                 self.table[route] = made
             return made
+
+    def tallies(self, service: str) -> dict[str, Tally]:
+        """By port; copies."""
+        with self._lock:
+            return {traffic.port or "": traffic.tally.copy() for traffic in self._of(service)}
 
     def run(self) -> None:
         """A thread: makes those pickers anew that are out of date."""

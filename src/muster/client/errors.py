@@ -19,6 +19,7 @@ Reason = Literal[
     "remote",
     "ejected",
     "too_old",
+    "limit",
     "failed",
     "closed",
 ]
@@ -32,6 +33,7 @@ WHY: dict[Reason, str] = {
     "remote": "all of it is in other regions, and the policy allows none of them",
     "ejected": "calls of this process failed everywhere, and the policy allows no panic",
     "too_old": "no registry has vouched for what is known, for longer than is allowed",
+    "limit": "the policy lets no more calls of this process be under way",
     "failed": "nothing was ever heard of it, and no registry can be asked",
     "closed": "this Discovery is closed",
 }

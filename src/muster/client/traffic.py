@@ -17,10 +17,11 @@ from muster.policy.building import build
 from muster.policy.endpoint import Place
 from muster.policy.memory import Memory, Peer
 from muster.policy.outcome import MEANINGS, Outcome
-from muster.policy.picker import NOBODY, Picker
+from muster.policy.picker import Picker
 from muster.policy.rotation import Key
 
 from .endpoint import Endpoint
+from .errors import NOBODY, NoEndpoint
 from .state import Snapshot
 from .status import Tally
 
@@ -90,11 +91,11 @@ class Traffic:
         subset: str | None,
         avoid: Collection[Endpoint],
     ) -> Endpoint | None:
-        """None: nobody, and `reason` says why."""
+        """None: nobody, and `nobody` says why."""
         now, picker = self.clock(), self._picker
         if not picker.fresh(now):
             self.ask()
-        peers = NOBODY if not avoid else [one.peer for one in avoid if one.peer is not None]
+        peers = () if not avoid else [one.peer for one in avoid if one.peer is not None]
         choice = picker.pick(self.rng, now, key=key, headers=headers, subset=subset, avoid=peers)
         if choice is None:
             return None
@@ -106,8 +107,18 @@ class Traffic:
         """A pick in vain."""
         self.tally.nobody[reason] = self.tally.nobody.get(reason, 0) + 1
 
-    def reason(self, subset: str | None) -> str:
-        return self._picker.reason(subset)
+    def nobody(self, subset: str | None, age: float | None) -> NoEndpoint:
+        """Why there was nothing to pick, counted."""
+        reason, detail = NOBODY[self._picker.reason(subset)], ""
+        listed = self.snapshot.endpoints
+        if reason == "no_subset":
+            detail = subset or ""
+        elif reason == "no_healthy" and not (self.snapshot.exists or listed):
+            reason = "absent"
+        elif reason == "no_healthy" and self.port is not None and listed:
+            reason, detail = "no_port", self.port
+        self.count(reason)
+        return NoEndpoint(self.service, reason, age=age, detail=detail)
 
     def shares(self) -> Iterator[tuple[Endpoint, float]]:
         """Who gets which part of the calls in the long run."""
