@@ -8,7 +8,7 @@ BIN := .venv/bin
 STAMP := .venv/.built
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format unit slow bench soak simulate docs packages clean
+.PHONY: help demo test lint format unit slow bench simulate docs packages clean
 
 help:  ## what can be done here
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,9 +35,6 @@ slow: $(STAMP) packages  ## the tests that take minutes
 
 bench: $(STAMP) packages  ## each figure beside its reference; writes bench/RESULTS.md
 	@$(BIN)/python -m bench $(ARGS)
-
-soak: $(STAMP) packages  ## hours of load, watching memory and descriptors (ARGS="--minutes 60")
-	@$(BIN)/python -m bench.soak $(ARGS)
 
 simulate: $(STAMP)  ## the seeded simulator, thousands of seeds (SEEDS=2000)
 	@$(BIN)/python -m pytest -m simulation --seeds $(SEEDS) -q $(ARGS)

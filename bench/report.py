@@ -7,6 +7,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
@@ -15,12 +16,12 @@ from bench.figure import Number
 
 def write(found: Mapping[str, Sequence[Number]], output: str) -> None:
     if output == "json":
-        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(_document(found)), indent=2) + b"\n")
+        sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(document(found)), indent=2) + b"\n")
     else:
-        print(_table(found))
+        print(table(found))
 
 
-def _document(found: Mapping[str, Sequence[Number]]) -> dict[str, object]:
+def document(found: Mapping[str, Sequence[Number]]) -> dict[str, Any]:
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(),
@@ -41,7 +42,7 @@ def machine() -> str:
     )
 
 
-def _table(found: Mapping[str, Sequence[Number]]) -> str:
+def table(found: Mapping[str, Sequence[Number]]) -> str:
     lines = [f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}", ""]
     lines += ["| what | median | must be | held | runs | in absolute terms |", "|---|---|---|---|---|---|"]
     for numbers in found.values():

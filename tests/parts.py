@@ -63,8 +63,10 @@ def _privilege(name: str, *command: str) -> Callable[[], str | None]:
     return look
 
 
+SERVERS = ("uvicorn", "gunicorn", "granian", "hypercorn", "flask", "django")
 PARTS = {
     "nginx": Part(_binary("nginx"), "apt-get install nginx-light"),
+    "wrk": Part(_binary("wrk"), "apt-get install wrk"),
     "ip": Part(_binary("ip"), "apt-get install iproute2"),
     "nft": Part(_binary("nft"), "apt-get install nftables"),
     "faketime": Part(_binary("faketime"), "apt-get install faketime"),
@@ -73,10 +75,7 @@ PARTS = {
     "systemd-analyze": Part(_binary("systemd-analyze"), "a machine with systemd"),
     "docker": Part(_binary("docker"), "install docker"),
     "chromium": Part(_binary("chromium"), "apt-get install chromium"),
-    **{
-        name: Part(_module(name), f"pip install {name}")
-        for name in ("uvicorn", "gunicorn", "granian", "hypercorn")
-    },
+    **{name: Part(_module(name), f"pip install {name}") for name in SERVERS},
     "netns": Part(
         _privilege("netns", "unshare", "--net", "ip", "link", "set", "lo", "up"),
         "run as root, with CAP_NET_ADMIN, and iproute2",

@@ -3,8 +3,11 @@
 import ast
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 
-from tests.source import SOURCE, Module, expect_none, folders, modules
+from tests.source import ROOT, SOURCE, Module, expect_none, folders, modules
+
+from muster.model.errors import CODES
 
 SCREEN_LINES = 50
 FILE_LINES = 400
@@ -58,6 +61,24 @@ def test_no_file_is_everything() -> None:
 
 def test_no_function_is_everything() -> None:
     expect_none([line for module in modules() for line in long_functions(module)])
+
+
+def test_make_runs_nothing_that_is_not_there() -> None:
+    """A target of a module that was planned once."""
+    named = re.findall(r"python -m ([a-z_.]+)", (ROOT / "Makefile").read_text())
+    expect_none([name for name in named if find_spec(name) is None])
+
+
+def test_every_code_that_is_said_is_in_the_table() -> None:
+    said = [(module, code) for module in modules() for code in codes(module)]
+    expect_none([f"{module}: {code}" for module, code in said if code not in CODES])
+
+
+def codes(module: Module) -> Iterator[object]:
+    for node in ast.walk(module.tree):
+        match node:
+            case ast.Call(func=ast.Name("Rejected" | "Unavailable"), args=[ast.Constant(code), *_]):
+                yield code
 
 
 def long_functions(module: Module) -> Iterator[str]:

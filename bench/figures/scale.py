@@ -46,7 +46,7 @@ class Size(Struct, frozen=True):
 SIZES = {
     "full": Size(100_000, 1_000, 10_000, 33_000, 3_000, 30, 5, 5, 5),
     "quick": Size(100_000, 1_000, 10_000, 33_000, 3_000, 30, 1, 1, 5),
-    "tiny": Size(60, 4, 20, 20, 2, 2, 1, 1, 0.2),
+    "tiny": Size(60, 4, 20, 20, 2, 6, 1, 1, 0.2),
 }
 
 
@@ -54,6 +54,7 @@ class Seen(Struct):
     """What the scenario saw, in the order it saw it."""
 
     memory: float = 0.0
+    alone: float = 0.0
     shares: list[float] = []
     rate: float = 0.0
     stalls: dict[str, float] = {}
@@ -82,10 +83,10 @@ def measure(scale: Scale) -> Sequence[Number]:
         Number("restart to serving", tuple(ready), "s", at_most=3),
         Number(
             f"{seen.rate:,.0f} heartbeats/s: share of a core",
-            tuple(seen.shares),
+            tuple(share - seen.alone for share in seen.shares),
             "%",
             at_most=30,
-            beside="the pulse of all streams included",
+            beside=f"beside {seen.alone:.1f} % for the pulse of the streams, an event each every 2 s",
         ),
         *(
             Number(what, (stall,), "ms", at_most=100, beside=f"all told after {seen.took[what]:.1f} s")
@@ -148,8 +149,8 @@ async def _scenario(ours: Registry, watch: Stopwatch, size: Size, doors: dict[st
             await fleet.carry_sessions(zone, _sessions(size, zone))
         for service in range(size.services):
             await _ask(ours, f"/v1/services/s{service}/instances")
+        await _until(ours, ids, lambda found: found["reached"])
         await _load(ours, fleet, size, seen)
-        await _until(ours, [ids[size.doomed - 1]], lambda found: found["reached"])
         watch.lap()
         step = (size.instances - size.doomed) // size.silent
         silenced = ids[size.doomed :: step][: size.silent]
@@ -168,15 +169,22 @@ async def _scenario(ours: Registry, watch: Stopwatch, size: Size, doors: dict[st
 
 
 async def _load(ours: Registry, fleet: Fleet, size: Size, seen: Seen) -> None:
-    """Memory, and the share of a core in windows of time."""
-    await asyncio.sleep(size.window)
+    """Memory, and the share of a core (%) with heartbeats and, for less than a lease can bear, without."""
     seen.memory = ours.running.memory()
     for _ in range(size.windows):
-        used, answered, began = ours.running.cpu(), fleet.answered, time.perf_counter()
-        await asyncio.sleep(size.window)
-        passed = time.perf_counter() - began
-        seen.shares.append(100 * (ours.running.cpu() - used) / passed)
-        seen.rate = (fleet.answered - answered) / passed
+        answered, began = fleet.answered, time.perf_counter()
+        seen.shares.append(await _share(ours, size.window))
+        seen.rate = (fleet.answered - answered) / (time.perf_counter() - began)
+    fleet.resting = True
+    await asyncio.sleep(0.1)
+    seen.alone = await _share(ours, size.ttl / 20)
+    fleet.resting = False
+
+
+async def _share(ours: Registry, seconds: float) -> float:
+    used, began = ours.running.cpu(), time.perf_counter()
+    await asyncio.sleep(seconds)
+    return 100 * (ours.running.cpu() - used) / (time.perf_counter() - began)
 
 
 async def _told(seen: Seen, watch: Stopwatch, what: str, done: Any) -> None:

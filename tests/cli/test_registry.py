@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 import pytest
 from tests.cli.serving import Serving, serving
 from tests.cli.terminal import muster
 from tests.cli.wrapper.programs import SERVER, free_port, started
+from tests.httpapi.asking import Caller
 
 from muster.cli.exits import Exit
 
@@ -63,6 +65,19 @@ def test_guard(registry: Serving, capsys: Capsys) -> None:
     nothing = muster(capsys, "guard", "release", "a", "--url", registry.url)
     assert nothing.code == Exit.REFUSED
     assert muster(capsys, "guard", "release", "--url", registry.url).code == Exit.USAGE
+
+
+def test_every_hold_can_be_ended(registry: Serving, capsys: Capsys) -> None:
+    at = urlsplit(registry.url)
+    with Caller(str(at.hostname), at.port or 0) as caller:
+        for id in ("a", "b"):
+            caller.register("web", id, zone="north", ttl="2s")
+        while not caller.ask("GET", "/v1/guard").json["held"]:
+            pass
+    shown = muster(capsys, "guard", "--url", registry.url).out
+    assert "2 of 2 leased instances fell silent" in shown
+    ended = muster(capsys, "guard", "release", "--all", "--url", registry.url, "-o", "json")
+    assert (ended.code, msgspec.json.decode(ended.out)["held"]) == (Exit.OK, False)
 
 
 def test_backup_and_restore(registry: Serving, capsys: Capsys, tmp_path: Path) -> None:

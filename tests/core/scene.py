@@ -85,9 +85,9 @@ class Scene:
     def lose(self, *ids: str) -> None:
         """Their sessions break."""
         for id in ids:
-            key = f"default/{id}"
-            self.machine.session_opened(key, 0, self.now)
-            self.machine.session_closed(key, 0, self.now, lost=True)
+            key, generation = f"default/{id}", self.record(id).generation
+            self.machine.session_opened(key, generation, self.now)
+            self.machine.session_closed(key, generation, self.now, lost=True)
         self._settle()
 
     # --- What it looks at -------------------------------------------------------------------------------------------

@@ -1,9 +1,10 @@
 """Leases: what silence becomes, step by step, and what calls it off."""
 
+from tests.core.scene import Scene
+
 from muster.core.leases import Leases, Renewal
 from muster.core.state import Entry, entry_of
-from muster.testing.builders import instance, record
-from tests.core.scene import Scene
+from muster.testing.builders import instance, record, register
 
 KEY = "default/web-1"
 
@@ -24,6 +25,14 @@ def test_a_heartbeat_is_answered_by_what_is_known() -> None:
         leases.renew(KEY, 5, b"", 1.0),
         leases.renew(KEY, 0, b"me", 1.0),
     ] == [Renewal.UNKNOWN, Renewal.SUPERSEDED, Renewal.NOT_OWNER, Renewal.RENEWED]
+
+
+def test_who_was_replaced_by_a_static_instance_learns_it() -> None:
+    scene = Scene()
+    scene.add("web-1")
+    before = scene.record("web-1").generation
+    scene.do(register(instance("web-1", static=True), incarnation="second"))
+    assert scene.machine.renew("default/web-1", before, b"", scene.now, scene.wall) is Renewal.SUPERSEDED
 
 
 def test_a_static_instance_has_no_lease() -> None:

@@ -115,6 +115,25 @@ def test_views_are_kept_and_bounded() -> None:
     assert snapshot.view(DEFAULT) is not first
 
 
+def test_statuses_are_counted_as_they_change() -> None:
+    state = State()
+    state.apply(1, [put("a"), put("b"), put("c", "api")])
+    state.apply(2, [put("a", draining=True), gone("c")])
+    state.apply(3, [put("b", "api")])
+    assert state.statuses(WEB) == {"draining": 1}
+    assert state.statuses(API) == {"healthy": 1}
+    assert state.statuses(ServiceKey("default", "none")) == {}
+
+
+def test_a_view_keeps_the_latest_of_what_it_made() -> None:
+    view = State().snapshot(WEB).view(DEFAULT)
+    made: list[int] = []
+    for n in range(limits.MADE_PER_VIEW + 1):
+        view.once(f"delta {n}", lambda: made.append(0))
+    assert view.once("delta 1", lambda: "anew") != "anew"
+    assert view.once("delta 0", lambda: "anew") == "anew"
+
+
 def test_what_a_view_makes_is_made_once() -> None:
     state = State()
     state.apply(1, [put("a")])

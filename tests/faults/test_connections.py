@@ -17,6 +17,7 @@ from muster.model import limits
 from muster.server.app import Running
 from muster.testing.process import RegistryProcess
 from muster.testing.server import LocalRegistry
+from muster.wire.events import AliveEvent
 
 MEMORY = ("--store", "memory")
 
@@ -132,15 +133,24 @@ def test_a_watcher_that_never_reads_is_cut_off_and_one_that_does_is_not() -> Non
         with Stream(registry.host, registry.port, "/v1/watch?service=web") as reading:
             reading.changes(1)
             registry.do(narrow)
+            reader = threading.Thread(target=read_on, args=[reading])
+            reader.start()
             for weight in range(1, 12):
                 for n in range(0, 300, 5):
                     caller.ask("PATCH", f"/v1/instances/web-{n}", {"weight": weight})
+            reader.join(20)
+            assert reading.copy.services["web"]["web-0"].weight == 11
             for _ in range(2):  # the first look finds what it left, the second that it took nothing
                 registry.do(ahead(limits.STREAM_STALLED_S + 1))
             while registry.do(lambda running: len(running.service.streams())) > 1:
                 threading.Event().wait(0.01)
-            reading.until(object, lambda event: reading.copy.services["web"]["web-0"].weight == 11)
+            assert isinstance(reading.until(AliveEvent), AliveEvent)
         never.close()
+
+
+def read_on(stream: Stream) -> None:
+    """Take everything as it comes, up to the last change of the test."""
+    stream.until(object, lambda event: stream.copy.services["web"]["web-0"].weight == 11)
 
 
 def narrow(running: Running) -> None:

@@ -156,6 +156,56 @@ def test_the_memo_keeps_neither_large_answers_nor_endless_heads(
     assert max(map(len, kept)) <= limits.MEMO_HEAD_BYTES
 
 
+LINES = [
+    "GET {path} HTTP/1.1",
+    "HEAD {path} HTTP/1.1",
+    "PUT {path} HTTP/1.1",
+    "GET {path}?zone=a HTTP/1.1",
+    "GET {path}?zone=a&zone=b HTTP/1.1",
+    "GET {path}#part HTTP/1.1",
+    "GET {path}?a=%zz HTTP/1.1",
+    "GET {path}/ HTTP/1.1",
+    "GET {path} HTTP/1.0",
+    "get {path} HTTP/1.1",
+    "GET  {path} HTTP/1.1",
+    "GET {path} HTTP/1.1 ",
+    "GET {path}",
+    "GET http://localhost{path} HTTP/1.1",
+    "GET //{path} HTTP/1.1",
+    "GET /v1/services/%ff/instances HTTP/1.1",
+    "GET /v1/services HTTP/1.1",
+    "GET /nowhere HTTP/1.1",
+    "PUT /v1/heartbeat/nobody HTTP/1.1",
+    "PUT /v1/heartbeat/nobody?generation=x HTTP/1.1",
+    "POST /v1/heartbeats HTTP/1.1",
+    "POST /v1/register HTTP/1.1",
+    "DELETE /v1/instances/nobody HTTP/1.1",
+    "GET " + "/x" * 5_000 + " HTTP/1.1",
+    "\r\nGET {path} HTTP/1.1",
+]
+
+
+@pytest.mark.parametrize("line", LINES, ids=[repr(line)[:40] for line in LINES])
+def test_header_lines_that_are_known_mean_what_they_meant(
+    registry: LocalRegistry, path: str, line: str
+) -> None:
+    """Answered with headers never seen before, and with headers that are known: the same, whatever the request line."""
+    told = []
+    for known in (False, True):
+        lines = f"Host: localhost\r\nX-Known: {known} {line.strip()!r:.40} {path}\r\n\r\n"
+        with Wire(registry.host, registry.port) as wire:
+            for _ in range(3 if known else 1):
+                wire.send(head("GET", "/livez"))
+                wire.answer()
+            if known:
+                wire.send(f"GET /livez HTTP/1.1\r\n{lines}".encode())
+                assert wire.answer().status == 200
+            wire.send(f"{line.format(path=path)}\r\n{lines}".encode())
+            answer = wire.answer(line.split(maxsplit=1)[0].upper())
+            told.append((answer.status, answer.body, sorted(answer.headers)))
+    assert told[0] == told[1]
+
+
 # --- bodies ---
 
 

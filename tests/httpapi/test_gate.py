@@ -177,7 +177,6 @@ class Asking:
     def __init__(self, source: str) -> None:
         self.source = source
         self.peer = f"{source}:1"
-        self.polled: set[object] = set()
 
 
 def test_tokens_are_read_again_when_their_file_changes(locked: Caller, tokens_file: Path) -> None:

@@ -148,6 +148,15 @@ def test_everything_known_of_one_instance(caller: Caller, fleet: str) -> None:
     assert told["session"] is False
 
 
+def test_history_tells_the_latest_first(caller: Caller, fleet: str) -> None:
+    changes = caller.ask("GET", f"/v1/history?service={fleet}&id=b2&limit=2").json["changes"]
+    assert [(line["before"], line["after"]) for line in changes] == [
+        ("healthy", "draining"),
+        ("absent", "healthy"),
+    ]
+    assert caller.ask("GET", "/v1/history?limit=1001").problem == (400, "invalid_request", "limit")
+
+
 def test_explain_says_why_not(caller: Caller, fleet: str) -> None:
     told = caller.ask("GET", f"/v1/explain?service={fleet}&id=b2").json
     assert told["discoverable"] is False

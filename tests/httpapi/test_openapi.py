@@ -179,6 +179,7 @@ def test_good_answers_fit_their_schemas(document: dict[str, Any], caller: Caller
         ("post", "/v1/instances/{id}/check", f"/v1/instances/{name}/check", {"result": "warn"}),
         ("post", "/v1/instances/{id}/suspect", f"/v1/instances/{name}/suspect", None),
         ("get", "/v1/explain", f"/v1/explain?id={name}", None),
+        ("get", "/v1/history", f"/v1/history?service={name}", None),
         ("post", "/v1/acks", "/v1/acks", {"subscriber": "x", "services": {name: 1}}),
         ("post", "/v1/instances/{id}/drain", f"/v1/instances/{name}/drain?wait=1ms", None),
         ("delete", "/v1/instances/{id}", f"/v1/instances/{name}", None),

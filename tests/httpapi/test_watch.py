@@ -374,10 +374,12 @@ def test_a_transaction_of_two_services_is_marked_when_both_are_sent(
 # --- readers that fall behind ---
 
 
+@pytest.mark.parametrize("room", [16_384, 10], ids=["changes", "a fresh snapshot"])
 def test_a_slow_reader_catches_up_from_where_it_was(
-    registry: LocalRegistry, caller: Caller, name: str
+    registry: LocalRegistry, caller: Caller, name: str, room: int
 ) -> None:
     """While its socket is full nothing is kept for it; afterwards it gets what leads from there to now, or a snapshot."""
+    registry.do(lambda running: setattr(running.registry.machine.feed, "_room", room))
     for n in range(200):
         caller.register(name, f"{name}-{n:03}", metadata={"k": "v" * 500}, incarnation="one")
     with Stream(registry.host, registry.port, f"/v1/watch?service={name}", receive_buffer=4096) as slow:
@@ -392,6 +394,9 @@ def test_a_slow_reader_catches_up_from_where_it_was(
         assert slow.copy.services[name][f"{name}-000"].weight == 9
         assert slow.told[-1].event.digest == slow.copy.digest  # type: ignore[union-attr]
         assert len(slow.told) < 9 * 50
+        snapshots = [told for told in slow.told if isinstance(told.event, SnapshotEvent)]
+        assert (len(snapshots) > 1) == (room == 10)
+    registry.do(lambda running: setattr(running.registry.machine.feed, "_room", 16_384))
     assert held < 1_000_000
 
 

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "gunicorn threads": ("gunicorn", WSGI, "--bind", _BIND, "--threads", "4"),
     "gunicorn asgi": ("gunicorn", ASGI, "--bind", _BIND, "--workers", "2", "-k", "asgi"),
     "gunicorn preload": ("gunicorn", WSGI, "--bind", _BIND, "--workers", "2", "--preload"),
+    "flask run": ("flask", "--app", "shop", "run", "--port", "{port}"),
     "granian": ("granian", ASGI, "--interface", "asgi", "--port", "{port}"),
     "hypercorn": ("hypercorn", ASGI, "--bind", _BIND),
 }
@@ -36,8 +39,10 @@ MODULES: Final = {
 
 
 def command(name: str, port: int, *options: str) -> list[str]:
-    module, *arguments = COMMANDS[name]
-    return [sys.executable, "-m", module, *(each.format(port=port) for each in arguments), *options]
+    """By the script, as users do: gunicorn cannot replace itself if it was started as a module."""
+    program, *arguments = COMMANDS[name]
+    script = Path(sys.executable).parent / program
+    return [str(script), *(each.format(port=port) for each in arguments), *options]
 
 
 @contextlib.contextmanager
@@ -60,6 +65,14 @@ def running(command: list[str], log: Path, **environ: str) -> Iterator[subproces
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait(END_S)
+
+
+def until(holds: Callable[[], object], seconds: float = END_S) -> None:
+    """For what tells nobody when it happens: processes of others."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "still not so"
+        threading.Event().wait(0.05)
 
 
 def family(pid: int) -> list[int]:

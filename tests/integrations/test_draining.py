@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.cli.wrapper.programs import free_port
 from tests.integrations.callers import calling, until_seen
 from tests.integrations.servers import COMMANDS, END_S, command, running
 from tests.parts import require
+from tests.source import ROOT
 
 from muster.client import Discovery
 from muster.testing.server import LocalRegistry
@@ -21,16 +23,23 @@ FROM_INSIDE = {
     "gunicorn sync": ("--config", "gunicorn_hooks.py"),
     "gunicorn threads": ("--config", "gunicorn_hooks.py"),
     "gunicorn preload": ("--config", "gunicorn_hooks.py"),
+    "gunicorn asgi": ("--config", "gunicorn_hooks.py"),
+    "flask run": (),
 }
 """Servers whose own process can hold SIGTERM back, and how they are told to."""
 
+ALIKE = {"gunicorn threads", "gunicorn preload", "flask run"}
+"""Seen from outside they are as another one is."""
+
 
 def wrapped(name: str, port: int) -> list[str]:
-    run = [*command("uvicorn", port)[:2], "muster", "run", "--service", "web", "--host", "127.0.0.1"]
+    run = [sys.executable, "-m", "muster", "run", "--service", "web", "--host", "127.0.0.1"]
     return [*run, "--port", str(port), "--", *command(name, port)]
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in COMMANDS]
+)
 def test_run_loses_no_call(name: str, tmp_path: Path) -> None:
     require(name.split(maxsplit=1)[0])
     first, second = free_port(), free_port()
@@ -42,6 +51,14 @@ def test_a_server_that_registers_itself_loses_no_call(name: str, tmp_path: Path)
     require(name.split(maxsplit=1)[0])
     ports = [free_port(), free_port()]
     stopped_under_load({port: command(name, port, *FROM_INSIDE[name]) for port in ports}, tmp_path)
+
+
+def test_the_page_says_the_same() -> None:
+    """docs/how-to/drain.md: which server can be drained by what."""
+    lines = (ROOT / "docs" / "how-to" / "drain.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in lines if line.startswith("| ")]
+    told = {name: (wrapped, inside) for name, wrapped, inside in rows if name in COMMANDS}
+    assert told == {name: ("yes", "yes" if name in FROM_INSIDE else "no") for name in COMMANDS}
 
 
 def stopped_under_load(commands: dict[int, list[str]], directory: Path) -> None:

@@ -68,6 +68,7 @@ def test_what_was_asked_and_refused(caller: Caller) -> None:
     assert value(samples, "muster_registrations_total") == 1
     assert value(samples, "muster_heartbeats_total") == 1
     assert value(samples, "muster_lookups_total") == 3
+    assert value(samples, "muster_refused_registrations_total", code="invalid_request") == 1
     assert value(samples, "muster_refused_requests_total", code="unknown_instance") == 1
     assert value(samples, "muster_refused_requests_total", code="invalid_request") == 1
 

@@ -12,17 +12,11 @@ from muster.core.outcomes import Outcomes
 from muster.core.state import Change, ServiceKey, State
 from muster.core.verdicts import Verdicts
 from muster.model.record import Record
-from muster.registry.clock import Clock
 from muster.registry.drain import Subscribers
-from muster.registry.writer import Writer
 
 
 def silence_is_proof(self: Verdicts, *_: object) -> bool:
     return False
-
-
-def a_pause_is_time(self: Clock) -> float:
-    return self._monotonic()
 
 
 def a_queued_expiry_cannot_be_called_off(self: Outcomes, lease: Lease | None, command: object) -> bool:
@@ -33,12 +27,6 @@ def a_queued_expiry_cannot_be_called_off(self: Outcomes, lease: Lease | None, co
 
 def a_revival_leaves_the_lease_as_it_was(self: Leases, lease: Lease, now: float) -> None:
     pass
-
-
-def a_lost_answer_is_a_no(self: Writer, attempt: int, reason: str) -> None:
-    from muster.registry.store import StoreUnavailable
-
-    raise StoreUnavailable(reason)
 
 
 def the_newest_record_dates_its_service(self: State, records: Iterable[tuple[Record, int]]) -> None:
@@ -61,10 +49,8 @@ BUGS: dict[str, tuple[type, str, Callable[..., Any], str]] = {
     bug.__name__: (where, name, bug, promise)
     for where, name, bug, promise in (
         (Verdicts, "blind", silence_is_proof, "blindness withdraws nobody"),
-        (Clock, "now", a_pause_is_time, "no lease expires early"),
         (Outcomes, "_begin_expiry", a_queued_expiry_cannot_be_called_off, "no lease expires early"),
         (Leases, "keep", a_revival_leaves_the_lease_as_it_was, "no lease expires early"),
-        (Writer, "_puzzle", a_lost_answer_is_a_no, "no lease expires early"),
         (State, "load", the_newest_record_dates_its_service, "revisions never go back"),
         (Feed, "since", a_feed_forgets_one, "a mirror never diverges"),
         (Subscribers, "_missing", everybody_has_acknowledged, "a safe drain is known to every subscriber"),

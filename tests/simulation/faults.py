@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
+from tests.simulation.registry import HOST, RULES, StoreFaults
+
 from muster.core import commands
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.testing.simulation.network import Link
-from tests.simulation.registry import HOST, RULES, StoreFaults
 
 if TYPE_CHECKING:
     from tests.simulation.instance import InstanceHost
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 HEAL_S = 55.0
 """The longest fault, so that the last one of a chaos is over."""
+BOUND_S = 45.0
+"""After that long in peace the dead have left, unless the guard holds: the longest lease, and a restart's delay."""
 CALM_S = 2 * RULES.clear + 60.0
 """Until every hold has ended for those of whom something is seen, and the longest lease after that."""
 LAST_S = 40.0
@@ -70,7 +73,9 @@ class Faults:
         await asyncio.sleep(HEAL_S)
         self._log("calm")
         self._world.registry.faults = StoreFaults()
-        await asyncio.sleep(CALM_S)
+        await asyncio.sleep(BOUND_S)
+        self._world.oracle.bounded(BOUND_S)
+        await asyncio.sleep(CALM_S - BOUND_S)
         registry = self._world.registry.registry
         assert registry is not None
         zones = [report.zone for report in registry.guard_report() if report.state == "held"]
@@ -107,6 +112,23 @@ class Faults:
 
     def _nothing_worse(self) -> None:
         pass
+
+    async def lying_firewall(self) -> None:
+        """Something refuses in the place of a zone that goes on renewing; sessions break as well."""
+        zone = self._rng.choice([host.zone for host in self._world.instances.values()])
+        there = [host for host in self._world.instances.values() if host.zone == zone and host.alive]
+        if len(there) < 2 * limits.GUARD_MINIMUM:
+            return
+        self._log(f"a firewall refuses for {zone}, which goes on")
+        for host in there:
+            self._world.network.host(host.id).firewall = True
+            host.break_session()
+        await asyncio.sleep(limits.LEASE_TTL_S)
+        for _ in range(10):
+            self._world.oracle.listed(there)
+            await asyncio.sleep(3.0)
+        for host in there:
+            self._world.network.host(host.id).firewall = False
 
     async def lost_history(self) -> None:
         """The registry comes back with an older store, or an empty one."""
@@ -176,6 +198,11 @@ class Faults:
         registry.faults = self._rng.choice(
             (StoreFaults(delay=2.0), StoreFaults(lost_answer=0.6, lost_batch=0.2, delay=0.3), store)
         )
+        self._world.spawn(
+            self._amend(
+                self._rng.choice(list(self._world.instances.values())), {"weight": self._rng.randrange(99)}
+            )
+        )
         await asyncio.sleep(self._rng.uniform(0.2, 2.0))
         process.go_on()
         await asyncio.sleep(3.0)
@@ -209,7 +236,9 @@ class Faults:
         name = self._rng.choice([*self._world.instances, *self._world.readers])
         links = self._links_of(name)
         cut = self._rng.choice((links, links[:1], links[1:]))
-        self._log(f"{name} is cut off: {['both ways', 'from it', 'to it'][(links, links[:1], links[1:]).index(cut)]}")
+        self._log(
+            f"{name} is cut off: {['both ways', 'from it', 'to it'][(links, links[:1], links[1:]).index(cut)]}"
+        )
         for link in cut:
             link.sever()
         await asyncio.sleep(self._rng.uniform(1.0, 50.0))
@@ -308,7 +337,10 @@ class Faults:
         registry, wall = self._world.registry, 1
         try:
             await self._world.network.call(
-                "operator", HOST, lambda: registry.command(commands.Amend(host.key, 0, b"", wall, **change)), 5.0
+                "operator",
+                HOST,
+                lambda: registry.command(commands.Amend(host.key, 0, b"", wall, **change)),
+                5.0,
             )
         except (Rejected, Unavailable, TimeoutError, ConnectionError) as error:
             self._log(f"the operator is told {error!r}")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
+
+from tests.simulation.registry import HOST, Reader
 
 from muster.client.tenure import Tenure
 from muster.core import commands
@@ -15,8 +18,6 @@ from muster.model.errors import Rejected, Unavailable
 from muster.testing.builders import instance, register
 from muster.testing.simulation.loop import Process
 from muster.wire.filters import DEFAULT
-
-from tests.simulation.registry import HOST, Reader
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -165,7 +166,7 @@ class InstanceHost:
             assert process is not None
             self._session = reader = Reader(process)
             try:
-                await self._call(lambda: self._world.registry.watch(self._asked(), self.id, reader))
+                await self._call(partial(self._open, reader))
                 while await reader.read():
                     pass
             except (*LOST, Rejected):
@@ -174,6 +175,7 @@ class InstanceHost:
                 reader.close()
             await asyncio.sleep(self._rng.uniform(0.05, 1.0))
 
-    def _asked(self) -> Subscription:
+    async def _open(self, reader: Reader) -> None:
         session = Session(self.key, self._tenure.generation)
-        return Subscription((), DEFAULT, (session,), acknowledges=False, after=None)
+        asked = Subscription((), DEFAULT, (session,), acknowledges=False, after=None)
+        await self._world.registry.watch(asked, self.id, reader)

@@ -106,7 +106,9 @@ class Oracle:
             lease, renewed = after.record.instance.lease, self._renewed.get(key, 0.0)
             assert lease is not None
             if now < renewed + lease.ttl - EARLY_S:
-                self.fail("no lease expires early", f"{key}: renewed {now - renewed:.3f} s ago, ttl {lease.ttl} s")
+                self.fail(
+                    "no lease expires early", f"{key}: renewed {now - renewed:.3f} s ago, ttl {lease.ttl} s"
+                )
 
     def _not_blind(self, change: Change) -> None:
         key = change.before.record.key if change.before else ""
@@ -160,6 +162,32 @@ class Oracle:
     def _leaving_ids(self) -> set[str]:
         return {key.removeprefix("default/") for key in self._leaving}
 
+    # --- Promises in peace ------------------------------------------------------------------------------------------
+
+    def bounded(self, peace: float) -> None:
+        """Whoever died before the peace began has left, unless the guard holds; and a proven corpse even then."""
+        registry = self._world.registry.registry
+        assert registry is not None
+        for host in self._world.instances.values():
+            entry = registry.entry(host.key)
+            if host.alive or entry is None or not entry.discoverable:
+                continue
+            if self._world.loop.time() - host.died_at < peace:
+                continue
+            if not registry.machine.guard.holds(host.zone, host.key):
+                self.fail("a dead instance leaves within its bound", f"{host.key}: {entry.record}")
+            if self._world.network.host(host.id).up and host.key in registry.machine.suspicions.reached:
+                self.fail("a proven corpse does not stay", f"{host.key}: {entry.record}")
+
+    def listed(self, hosts: list[InstanceHost]) -> None:
+        """These are, though something refuses in their place."""
+        registry = self._world.registry.registry
+        assert registry is not None
+        for host in hosts:
+            entry = registry.entry(host.key)
+            if host.well and (entry is None or not entry.discoverable):
+                self.fail("a firewall's lie withdraws nobody", f"{host.key}: {entry and entry.record}")
+
     # --- Promises at the end, when everything has healed ------------------------------------------------------------
 
     def converged(self) -> None:
@@ -188,4 +216,6 @@ class Oracle:
         there = {(entry.id, entry.record.generation, entry.revision) for entry in view.entries}
         here = {(e.id, e.instance.generation, e.instance.revision) for e in snapshot.endpoints}
         if here != there or snapshot.unconfirmed:
-            self.fail("every mirror converges", f"{reader.name} {service}: {here ^ there} {snapshot.unconfirmed}")
+            self.fail(
+                "every mirror converges", f"{reader.name} {service}: {here ^ there} {snapshot.unconfirmed}"
+            )

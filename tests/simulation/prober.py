@@ -48,7 +48,9 @@ class NetworkProber:
             return Answer.ANSWERED
         answer: asyncio.Future[Answer] = self._world.loop.create_future()
         well = self._world.instances[target.host].well
-        process.later(0.0, lambda: answer.done() or answer.set_result(Answer.ANSWERED if well else Answer.FAILED))
+        process.later(
+            0.0, lambda: answer.done() or answer.set_result(Answer.ANSWERED if well else Answer.FAILED)
+        )
         return await answer
 
 

@@ -6,6 +6,9 @@ import asyncio
 from random import Random
 from typing import TYPE_CHECKING
 
+from tests.simulation.instance import LOST
+from tests.simulation.registry import HOST, Reader
+
 from muster.client.backoff import Rounds
 from muster.client.chunked import Dechunker
 from muster.client.mirror import Leave, Mirrors, Resync
@@ -16,9 +19,6 @@ from muster.model.errors import Rejected
 from muster.testing.simulation.loop import Process
 from muster.wire import events, sse
 from muster.wire.filters import DEFAULT
-
-from tests.simulation.instance import LOST
-from tests.simulation.registry import HOST, Reader
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

@@ -7,6 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from tests.simulation.prober import NetworkProber
 
 from muster.core import commands
 from muster.core.guard import Rules
@@ -26,15 +27,13 @@ from muster.testing.simulation.loop import Process
 from muster.testing.simulation.network import Pipe
 from muster.testing.stores import Fate, Fault, LossyStore
 
-from tests.simulation.prober import NetworkProber
-
 if TYPE_CHECKING:
-    from muster.registry.store import Batch
-
     from tests.simulation.world import World
 
+    from muster.registry.store import Batch
+
 HOST = "registry"
-RULES = Rules(clear=30.0)
+RULES = Rules(clear=20.0)
 """The guard's, but for a hold that ends sooner: runs are that much shorter."""
 REFUSED = {
     Renewal.UNKNOWN: "unknown_instance",
@@ -99,7 +98,9 @@ class RegistryHost:
     def __init__(self, world: World) -> None:
         self.world = world
         self.faults = StoreFaults()
-        self.store = MemoryStore(rng=Random(world.rng.random()), history_bytes=world.rng.choice((2_000, 1 << 20)))
+        self.store = MemoryStore(
+            rng=Random(world.rng.random()), history_bytes=world.rng.choice((2_000, 1 << 20))
+        )
         self.registry: Observed | None = None
         self.process: Process | None = None
         self.pulse: Pulse

@@ -8,15 +8,16 @@ from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
-from muster.core.state import ServiceKey
-from muster.testing.builders import http_check
-from muster.testing.simulation.loop import VirtualLoop
-from muster.testing.simulation.network import Network
 from tests.simulation.faults import Faults
 from tests.simulation.instance import InstanceHost
 from tests.simulation.oracle import Oracle
 from tests.simulation.reader import ReaderHost
 from tests.simulation.registry import HOST, RegistryHost
+
+from muster.core.state import ServiceKey
+from muster.testing.builders import http_check
+from muster.testing.simulation.loop import VirtualLoop
+from muster.testing.simulation.network import Network
 
 SERVICES = ("web", "api")
 TRACE = 200
@@ -35,7 +36,9 @@ class World:
         self.oracle = Oracle(self)
         self.registry = RegistryHost(self)
         self.instances = {host.id: host for host in self._instances()}
-        self.readers = {name: ReaderHost(self, name, SERVICES) for name in ("caller-1", "caller-2", "caller-3")}
+        self.readers = {
+            name: ReaderHost(self, name, SERVICES) for name in ("caller-1", "caller-2", "caller-3")
+        }
         loop.set_exception_handler(self._bug)
 
     def _instances(self) -> list[InstanceHost]:
@@ -47,7 +50,9 @@ class World:
                 rng.choice(SERVICES),
                 rng.choice(zones),
                 ttl=rng.choice((6.0, 15.0, 30.0)),
-                checks=(http_check(interval=rng.choice((2.0, 10.0)), timeout=1.0),) if rng.random() < 0.3 else (),
+                checks=(http_check(interval=rng.choice((2.0, 10.0)), timeout=1.0),)
+                if rng.random() < 0.3
+                else (),
             )
             for n in range(rng.randint(4, 10))
         ]
@@ -94,12 +99,14 @@ class World:
         for host in (*self.instances.values(), *self.readers.values()):
             self.later(self.rng.uniform(0.0, 2.0), host.start)
         faults = Faults(self)
-        await asyncio.sleep(20.0)
+        await asyncio.sleep(10.0)
         for _ in range(self.rng.randint(1, 2)):
             await faults.chaos(self.rng.uniform(30.0, 120.0))
             await faults.calm()
             self.oracle.converged()
-            await self.rng.choice((faults.blindness, faults.lost_history, faults.nothing))()
+            await self.rng.choice(
+                (faults.blindness, faults.lost_history, faults.lying_firewall, faults.nothing)
+            )()
             await faults.calm()
             self.oracle.converged()
 

@@ -31,13 +31,16 @@ class Drained(Struct, frozen=True):
 
 
 class SelfDoubt(Struct, frozen=True):
+    """`since_ms`: when it began, wall-clock ms; 0 for never."""
+
     suspect: bool = False
     reason: str | None = None
     since_ms: float | None = None
+    exit: str | None = None
 
 
 class ZoneGuard(Struct, frozen=True):
-    """`since_ms` is how long ago the state began, in ms."""
+    """`since_ms`: when the hold began, wall-clock ms; 0 while there is none."""
 
     zone: str
     state: str
@@ -45,7 +48,7 @@ class ZoneGuard(Struct, frozen=True):
     since_ms: float | None = None
     leased: int | None = None
     silent: int | None = None
-    seen: int | None = None
+    seen: bool | None = None
     exit: str | None = None
 
 

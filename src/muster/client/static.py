@@ -24,6 +24,7 @@ from msgspec.structs import replace
 
 from muster.model import limits
 from muster.model.errors import Rejected, invalid
+from muster.model.record import Facts, Record
 from muster.wire import events, registration, strict, view
 from muster.wire.events import AliveEvent, Event, Position, ResetEvent, SnapshotEvent
 from muster.wire.registration import RegisterBody
@@ -149,7 +150,7 @@ def text(told: str) -> bytes:
         with Path(told).open("rb") as file:
             content = file.read(limits.CLIENT_ANSWER_BYTES + 1)
         if len(content) > limits.CLIENT_ANSWER_BYTES:
-            raise Rejected("too_large", f"more than {limits.CLIENT_ANSWER_BYTES} bytes")
+            raise Rejected("body_too_large", f"more than {limits.CLIENT_ANSWER_BYTES} bytes")
         return content
     listed: dict[str, list[str]] = {}
     for pair in filter(None, map(str.strip, told.split(","))):
@@ -186,26 +187,8 @@ def _view(service: str, one: str | RegisterBody, namespace: str) -> InstanceView
     body = _at(one) if isinstance(one, str) else one
     told = msgspec.json.encode(replace(body, service=service, static=True))
     instance = registration.parse(told, namespace, dots=True).instance
-    return InstanceView(
-        instance_id=instance.id,
-        service=instance.service,
-        namespace=namespace,
-        host=instance.host,
-        port=instance.port,
-        endpoints=instance.endpoints,
-        zone=instance.zone,
-        region=instance.region,
-        version=instance.version,
-        deployment_group=instance.deployment_group,
-        weight=instance.weight,
-        tags=instance.tags,
-        metadata=instance.metadata,
-        status="healthy",
-        overdue=False,
-        generation=_REVISION,
-        revision=_REVISION,
-        registered_at=0,
-    )
+    record = Record(instance, "", Facts(), registered_at=0, changed_at=0, generation=_REVISION)
+    return view.of(record, _REVISION)
 
 
 def _at(address: str) -> RegisterBody:

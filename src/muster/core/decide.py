@@ -55,14 +55,14 @@ def decide(state: State, command: Command) -> Write:
         case Register():
             return _fresh(state, command) if record is None else _again(state, command, record)
         case Deregister():
-            _addressed(record, command.generation, command.owner)
+            addressed(record, command.generation, command.owner)
             return GONE
         case Drain():
-            return _drain(_addressed(record, command.generation, command.owner), command)
+            return _drain(addressed(record, command.generation, command.owner), command)
         case Amend():
             return _amend(record, command)
         case Revive():
-            return _revive(_addressed(record, command.generation, command.owner), command)
+            return _revive(addressed(record, command.generation, command.owner), command)
         case MarkOverdue() | Expire() | SetHealth() | SetReach() | Remove():
             if record is None or record.generation != command.generation:
                 return NOTHING
@@ -73,7 +73,7 @@ def decide(state: State, command: Command) -> Write:
 # --- What registrars and operators ask ------------------------------------------------------------------------------
 
 
-def _addressed(record: Record | None, generation: int, owner: bytes) -> Record:
+def addressed(record: Record | None, generation: int, owner: bytes) -> Record:
     """The record a message is for, if its sender may speak for it."""
     if record is None:
         raise Rejected("unknown_instance", "no such instance in this namespace")
@@ -164,7 +164,7 @@ def _amend(record: Record | None, command: Amend) -> Write:
         command.weight is None and command.tags is None and command.metadata is None and command.ready is None
     )
     owner = record.owner if record and operator_only else command.owner
-    record = _addressed(record, command.generation, owner)
+    record = addressed(record, command.generation, owner)
     said = {"weight": command.weight, "tags": command.tags, "metadata": command.metadata}
     facts = {"ready": command.ready, "override": command.override}
     amended = replace(record, instance=replace(record.instance, **_given(said)))

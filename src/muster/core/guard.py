@@ -33,7 +33,8 @@ class Rules(Struct, frozen=True):
 
 
 class Hold(Struct):
-    """One hold. Times in machine seconds; `since_wall` in ms, for people. `exempt`: the silent it no longer protects."""
+    """One hold. Times in machine seconds; `since_wall` in ms, for people. `exempt`: the silent it no longer protects; `over`:
+    its condition was true at the last look."""
 
     reason: str
     since: float
@@ -42,6 +43,7 @@ class Hold(Struct):
     seen_since: float = NEVER
     exempt: frozenset[str] = frozenset()
     released: bool = False
+    over: bool = True
 
     def __repr__(self) -> str:
         return f"<Hold {'released' if self.released else 'held'} since={self.since:.1f} {self.reason}>"
@@ -107,7 +109,7 @@ class Guard:
     def paused(self, gap: float, now: float, wall: int) -> None:
         """The registry's own ticks jumped: what it did not see was its own fault."""
         if self._all is None or self._all.released:
-            self._all = Hold(f"the registry was paused for {gap:.1f} s", now, wall, now)
+            self._all = Hold(f"the registry was paused for {gap:.1f} s", now, wall, now, over=False)
         else:
             self._all.last_true = now
 
@@ -123,6 +125,7 @@ class Guard:
         """The hold after this look; None when there is none (any more)."""
         if hold is None:
             return Hold(reason, now, wall, now) if over else None
+        hold.over = over
         if over:
             hold.last_true = now
         if hold.released:
@@ -234,7 +237,7 @@ class Guard:
         if hold.released:
             return f"ended; {len(hold.exempt)} silent instances may expire"
         clear = self._rules.clear - (now - hold.last_true)
-        if now > hold.last_true:
+        if not hold.over:
             return f"sight is back: ends in {max(clear, 0):.0f} s"
         if hold.seen_since == NEVER:
             return "nobody there is seen: lasts until sight returns or `muster guard release`"

@@ -17,6 +17,7 @@ from muster.model.record import Record
 
 from .checks import Checks, Rng, Tracker
 from .commands import Command, Expire, MarkOverdue, Revive, SetHealth
+from .decide import addressed
 from .feed import Feed
 from .guard import Guard, Rules
 from .leases import Lease, Leases, Renewal
@@ -143,16 +144,17 @@ class Machine:
         if renewal is Renewal.MARKED:
             self._outbox.command(Revive(key, generation, owner, wall))
             return Renewal.RENEWED
-        if renewal is Renewal.UNKNOWN and self.state.get(key) is not None:
-            return Renewal.STATIC
+        if renewal is Renewal.UNKNOWN and (entry := self.state.get(key)):
+            return _of_static(entry.record, generation, owner)
         return renewal
 
     def session_opened(self, key: str, generation: int, now: float) -> None:
         """A stream carries the session of this generation now, beside those that do already."""
         at = (key, generation)
         self.sessions[at] = self.sessions.get(at, 0) + 1
-        self.suspicions.heard(key)
-        if entry := self.state.get(key):
+        entry = self.state.get(key)
+        if entry is not None and generation == entry.record.generation:
+            self.suspicions.heard(key)
             self._probe_first(entry)
 
     def session_closed(self, key: str, generation: int, now: float, *, lost: bool) -> None:
@@ -191,7 +193,8 @@ class Machine:
         wall: int,
     ) -> tuple[Health, Command | None]:
         """A result of a TTL check (`check` "" is the only one): the health now, and what to commit. Raises `Rejected`."""
-        tracker = self._pushed_to(self._addressed(key, generation, owner), check)
+        entry = self.state.get(key)
+        tracker = self._pushed_to(addressed(entry.record if entry else None, generation, owner), check)
         self.suspicions.heard(key)
         if lease := self.leases.get(key):
             lease.zone.heard = now
@@ -199,17 +202,6 @@ class Machine:
         if changed is None:
             return tracker.standing, None
         return changed.health, SetHealth(key, tracker.generation, tracker.check.name, changed.health, wall)
-
-    def _addressed(self, key: str, generation: int, owner: bytes) -> Record:
-        entry = self.state.get(key)
-        if entry is None:
-            raise Rejected("unknown_instance", "no such instance: register it")
-        record = entry.record
-        if generation and generation != record.generation:
-            raise Rejected("superseded", "a newer registration holds this id")
-        if record.owner and record.owner != owner:
-            raise Rejected("not_owner", "the owner secret does not match")
-        return record
 
     def _pushed_to(self, record: Record, name: str) -> Tracker:
         if record.status == "draining":
@@ -228,6 +220,10 @@ class Machine:
     def found(self, ask: Ask, answer: Answer, said: str, now: float, wall: int) -> None:
         """A probe came back."""
         self._verdicts.found(ask, answer, said, now, wall)
+        if ask.key in self.suspicions.reached:
+            self._first_probes.forget(ask.key)
+        elif ask.purpose == "reach" and self.state.get(ask.key) is not None:
+            self._first_probes.unanswered(ask.key, now)
 
     # --- The passing of time ----------------------------------------------------------------------------------------
 
@@ -348,6 +344,15 @@ class Machine:
     def settles_at(self) -> float:
         longest = max(self.leases.longest, limits.LEASE_TTL_S)
         return self._began + min(longest, limits.SETTLE_MAX_S)
+
+
+def _of_static(record: Record, generation: int, owner: bytes) -> Renewal:
+    """There is nothing to renew; but who was replaced by a static instance must learn it as from any other."""
+    if generation and generation != record.generation:
+        return Renewal.SUPERSEDED
+    if record.owner and owner != record.owner:
+        return Renewal.NOT_OWNER
+    return Renewal.STATIC
 
 
 def _same_process(before: Entry, after: Entry | None) -> bool:

@@ -8,12 +8,16 @@ silent and reacts within heartbeats; this reacts within probes, so that the firs
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+
+from msgspec import Struct
 
 from muster.model import limits
 
 from .bucket import Bucket
 from .leases import Zone
+from .wheel import NEVER, Wheel
 
 
 class Sight:
@@ -65,27 +69,51 @@ class Sight:
                 yield from witnesses
 
 
+class _Waiting(Struct, gc=False):
+    """An instance that did not answer its first probe yet. `delay` (s) doubles with every further one."""
+
+    key: str
+    delay: float
+    wake: int = NEVER
+
+
 class FirstProbes:
-    """Instances that wait for their first probe, which learns whether the registry can reach them at all."""
+    """Instances that wait for their first probe, which learns whether the registry can reach them at all.
+
+    Who does not answer is asked again, later and later: it may not have listened yet, or something stood between us.
+    """
 
     def __init__(self, now: float) -> None:
-        self._waiting: dict[str, None] = {}
+        # A plain dict would look through the places of all that are gone to find its first.
+        self._waiting: OrderedDict[str, None] = OrderedDict()
         self._budget = Bucket(limits.REACH_PROBES_PER_S, limits.REACH_PROBES_BURST, now)
+        self._unanswered: dict[str, _Waiting] = {}
+        self._wheel: Wheel[_Waiting] = Wheel()
 
     def put(self, key: str) -> None:
         self._waiting[key] = None
 
+    def unanswered(self, key: str, now: float) -> None:
+        before = self._unanswered.get(key)
+        delay = min(before.delay * 2, limits.REACH_RETRY_MAX_S) if before else limits.REACH_RETRY_S
+        again = self._unanswered[key] = _Waiting(key, delay)
+        self._wheel.put(again, now + delay)
+
     def forget(self, key: str) -> None:
+        """It answered, or is gone."""
         self._waiting.pop(key, None)
+        if again := self._unanswered.pop(key, None):
+            again.wake = NEVER
 
     def due(self, now: float) -> list[str]:
         """Those whose turn it is, first come, first served."""
+        for again in self._wheel.due(now, limits.DUE_PER_TICK):
+            self.put(again.key)
         due: list[str] = []
         while self._waiting and self._budget.take(now):
-            key = next(iter(self._waiting))
-            del self._waiting[key]
+            key, _ = self._waiting.popitem(last=False)
             due.append(key)
         return due
 
     def next_deadline(self, now: float) -> float | None:
-        return self._budget.ready_at(now) if self._waiting else None
+        return self._budget.ready_at(now) if self._waiting else self._wheel.next_deadline()

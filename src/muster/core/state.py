@@ -6,6 +6,7 @@ snapshots of one service, built when first asked for.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
@@ -98,8 +99,10 @@ class View:
         return self.total > 0
 
     def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` returns, made by the first who asks under this name."""
+        """What `make` returns, made by the first who asks under this name; the latest `MADE_PER_VIEW` are kept."""
         if name not in self._made:
+            if len(self._made) >= limits.MADE_PER_VIEW:
+                del self._made[next(iter(self._made))]
             self._made[name] = make()
         return self._made[name]  # type: ignore[return-value]
 
@@ -137,12 +140,13 @@ class Snapshot:
 
 
 class _Service:
-    """The instances of one service by id, and the snapshot of them if one was asked for since the last change."""
+    """The instances of one service by id and how many are of each status; the snapshot, if one was asked for since the last change."""
 
-    __slots__ = ("entries", "revision", "snapshot")
+    __slots__ = ("entries", "revision", "snapshot", "statuses")
 
     def __init__(self) -> None:
         self.entries: dict[str, Entry] = {}
+        self.statuses: Counter[Status] = Counter()
         self.revision = 0
         self.snapshot: Snapshot | None = None
 
@@ -172,6 +176,11 @@ class State:
         """Instances of a service, of whatever status."""
         found = self._services.get(service)
         return len(found.entries) if found else 0
+
+    def statuses(self, service: ServiceKey) -> dict[Status, int]:
+        """Instances of a service by status, without looking at any: 100,000 are scraped every few seconds."""
+        found = self._services.get(service)
+        return {status: count for status, count in found.statuses.items() if count} if found else {}
 
     def snapshot(self, service: ServiceKey) -> Snapshot:
         """The service now. One that does not exist has an empty snapshot at the state's revision."""
@@ -217,12 +226,16 @@ class State:
         service = self._services.get(entry.service)
         if service is None:
             service = self._services[entry.service] = _Service()
+        elif before := service.entries.get(entry.id):
+            service.statuses[before.status] -= 1
+        service.statuses[entry.status] += 1
         service.entries[entry.id] = entry
         service.revision = revision
         service.snapshot = None
 
     def _leave(self, entry: Entry, revision: int) -> None:
         service = self._services[entry.service]
+        service.statuses[entry.status] -= 1
         del service.entries[entry.id]
         service.revision = revision
         service.snapshot = None

@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from inspect import isawaitable
 from typing import Any
 
+from muster.httpapi.lookup import Lookup
 from muster.httpapi.message import Connection, Download, Request, Response, refusal
 from muster.httpapi.router import Match
-from muster.httpapi.service import Lookup, Service, Stream
+from muster.httpapi.service import Service
+from muster.httpapi.stream import Stream
 from muster.model.errors import Rejected, Unavailable
 
 Scope = MutableMapping[str, Any]

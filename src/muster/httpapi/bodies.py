@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from muster.model.check import Health
 from muster.model.instance import LeaseTerms
+from muster.observe.history import HistoryLine
 from muster.wire.registration import Scalar
 
 
@@ -178,7 +179,7 @@ class Services(Struct, frozen=True):
 
 
 class ZoneGuard(Struct, frozen=True):
-    """`state`: clear, held or released. `exit`: how it ends."""
+    """`state`: clear, held or released. `since_ms`: when the hold began, wall-clock ms, 0 while there is none. `exit`: how it ends."""
 
     zone: str
     state: str
@@ -245,6 +246,12 @@ class Explanation(Struct, frozen=True):
     revision: int
     changed_at: int
     age_s: int
+
+
+class HistoryPage(Struct, frozen=True):
+    """The latest first. Kept in memory: it begins when the registry did."""
+
+    changes: list[HistoryLine]
 
 
 class Alive(Struct, frozen=True):

@@ -79,6 +79,12 @@ def _check(tracker: Tracker, now: float) -> bodies.CheckDetail:
     )
 
 
+def _of_check(tracker: Tracker) -> str:
+    damped = " (damped: it flapped)" if tracker.suppressed else ""
+    said = f": {tracker.said}" if tracker.said else ""
+    return f"check {tracker.check.name!r} is {tracker.health}{damped}{said}"
+
+
 def explain(registry: Registry, entry: Entry, zone: str) -> bodies.Explanation:
     """Why callers do or do not get the instance. `zone`: the caller's, empty if it does not matter."""
     record, facts = entry.record, entry.record.facts
@@ -90,8 +96,7 @@ def explain(registry: Registry, entry: Entry, zone: str) -> bodies.Explanation:
     if registry.machine.suspicions.get(record.key):
         because.append("a suspicion is being checked by probes")
     because += [
-        f"check {tracker.check.name!r} is {tracker.health}"
-        + (f" (damped: it flapped): {tracker.said}" if tracker.suppressed else f": {tracker.said}")
+        _of_check(tracker)
         for tracker in registry.machine.checks.of(record.key)
         if tracker.health != "passing"
     ]

@@ -27,7 +27,6 @@ class Connection(Protocol):
 
     peer: str
     source: str
-    polled: set[Any]
     waiting: asyncio.Event | None
 
 

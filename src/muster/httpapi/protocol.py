@@ -1,7 +1,9 @@
-"""One connection. uvicorn's httptools protocol, with three things put before its ASGI path:
+"""One connection. uvicorn's httptools protocol, with four things put before its ASGI path:
 
     memo     a look-up whose exact bytes were answered before is answered again without parsing: the head was
              judged then, and the same bytes deserve the same judgement
+    heads    a client says the same header lines with each of its requests: lines that were parsed before are not
+             parsed again, only the request line before them
     hot      heartbeats, look-ups and streams are answered inside the parser's callbacks, without a task
     bounds   head, header count, URL, body, idle time and request time
 
@@ -20,13 +22,17 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from muster.httpapi.message import Request, Response, encode, refusal
+from muster.httpapi.lookup import Lookup
+from muster.httpapi.message import Headers, Request, Response, encode, refusal
 from muster.httpapi.router import Match
-from muster.httpapi.service import Lookup, Service, Stream
+from muster.httpapi.service import Service
+from muster.httpapi.stream import Stream
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 
 TERMINATOR = b"\r\n\r\n"
+REQUEST_LINE = re.compile(rb"(GET|HEAD|PUT|POST) (/[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*) HTTP/1\.1")
+"""A request line without anything unusual; others are for the parser (RFC 9112 section 3, RFC 3986 section 3.3)."""
 UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 DECLINED = b"\r\ndeclined:"
 """We take up no offer of another protocol (RFC 9110 section 7.8 lets us). The parser would, and lose the request's body over it;
@@ -59,7 +65,6 @@ class MusterProtocol(HttpToolsProtocol):
         self.stream: Stream | None = None
         self.peer = ""
         self.source = ""
-        self.polled: set[Any] = set()
         self.waiting: asyncio.Event | None = None
         self.touched = 0.0
         self.begun = 0.0
@@ -75,6 +80,7 @@ class MusterProtocol(HttpToolsProtocol):
         self._in_head = False
         self._refused = False
         self._whole = b""
+        self._modern = True
 
     # --- Connection -------------------------------------------------------------------------------------------------
 
@@ -93,7 +99,7 @@ class MusterProtocol(HttpToolsProtocol):
             self.waiting.set()
         if self.stream is not None:
             stream, self.stream = self.stream, None
-            stream.lost()
+            self.service.lost(stream)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -131,16 +137,11 @@ class MusterProtocol(HttpToolsProtocol):
     # --- Reading ----------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        service = self.service
-        if self.begun == 0.0 and not self._unsent:
-            lookup = service.memo.get(data)
-            if lookup is not None and not self._answering:
-                self.touched = service.seconds
-                self.transport.write(lookup.answer())
-                return
         if self.stream is not None or self._refused:
             return  # A stream's reader has nothing more to say, and who was refused is not heard.
         self._whole = data if self.begun == 0.0 else b""
+        if self._whole and not self._unsent and not self._answering and self._answer_known(data):
+            return
         if self._in_head:
             self._more_head_bytes += len(data)  # A header without end is not reported by the parser.
         if data.find(b"pgrade:", 0, limits.HEAD_BYTES) > 0:
@@ -149,6 +150,34 @@ class MusterProtocol(HttpToolsProtocol):
         self._whole = b""
         if self._in_head and self._more_head_bytes > limits.HEAD_BYTES and not self._refused:
             self._tell(Rejected("head_too_large", f"a head has at most {limits.HEAD_BYTES} bytes"))
+
+    def _answer_known(self, data: bytes) -> bool:
+        """Answer without the parser what it need not see: bytes, or header lines, that were judged before."""
+        service = self.service
+        lookup = service.memo.get(data)
+        if lookup is not None:
+            self.touched = service.seconds
+            self.transport.write(lookup.answer())
+            return True
+        line, _, lines = data.partition(b"\r\n")
+        headers = service.heads.get(lines)
+        return headers is not None and self._answer_line(line, headers)
+
+    def _answer_line(self, line: bytes, headers: Headers) -> bool:
+        """Answer a request line before header lines that are known to promise no body and no end of the connection."""
+        asked = REQUEST_LINE.fullmatch(line)
+        if asked is None or len(line) > limits.URL_BYTES:
+            return False
+        method = asked[1].decode("ascii")
+        try:
+            match = self.service.router.match(method, asked[2].partition(b"?")[0].decode("ascii"))
+        except Rejected:
+            return False
+        if match.route.hot is None:
+            return False
+        self.url, self.headers, self._chunks, self._modern = asked[2], [*headers], [], True
+        self.touched = self.service.seconds
+        return self._answer_hot(match, method, keep=True)
 
     def send_400_response(self, msg: str) -> None:
         """The parser gave up: because of what it read, or because a callback refused to read on."""
@@ -216,7 +245,11 @@ class MusterProtocol(HttpToolsProtocol):
             return
         self._hot = False
         assert self._match is not None
-        answered = self._answer_hot(self._match)
+        self._modern = self.parser.get_http_version() == "1.1"
+        keep = self._modern and self.parser.should_keep_alive()
+        answered = self._answer_hot(self._match, self.parser.get_method().decode("ascii"), keep=keep)
+        if answered and keep and _one_head(self._whole):
+            self.service.remember_head(self._whole, self.headers)
         if not answered:
             self._go_cold()
             for chunk in self._chunks:
@@ -225,12 +258,11 @@ class MusterProtocol(HttpToolsProtocol):
 
     # --- Answering --------------------------------------------------------------------------------------------------
 
-    def _answer_hot(self, match: Match) -> bool:
+    def _answer_hot(self, match: Match, method: str, *, keep: bool) -> bool:
         """Answer now; False if the handler needs to wait."""
-        request = self._request(match)
+        request = self._request(match, method)
         answer = self._asked(match, request)
-        keep = self.parser.should_keep_alive() and self.parser.get_http_version() == "1.1"
-        plain = request.method != "HEAD"
+        plain = method != "HEAD"
         if answer is None:
             return False
         if isinstance(answer, Stream):
@@ -263,11 +295,10 @@ class MusterProtocol(HttpToolsProtocol):
         return answer
 
     def _can_stream(self, request: Request) -> bool:
-        return request.method == "GET" and bool(self.parser.get_http_version() == "1.1")
+        return request.method == "GET" and self._modern
 
-    def _request(self, match: Match) -> Request:
+    def _request(self, match: Match, method: str) -> Request:
         path, _, query = self.url.partition(b"?")
-        method = self.parser.get_method().decode("ascii")
         body = b"".join(self._chunks)
         return Request(method, path.decode("latin-1"), query, self.headers, body, match.params, self)
 

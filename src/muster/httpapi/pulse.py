@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from muster.model import limits
 
@@ -15,30 +15,33 @@ class Beating(Protocol):
     def beat(self) -> None: ...
 
 
-class Pulse:
+T = TypeVar("T", bound=Beating)
+
+
+class Pulse(Generic[T]):
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._slots: list[set[Beating]] = [set() for _ in range(SLOTS)]
-        self._slot_of: dict[Beating, int] = {}
+        self._slots: list[set[T]] = [set() for _ in range(SLOTS)]
+        self._slot_of: dict[T, int] = {}
         self._next = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def __len__(self) -> int:
         return len(self._slot_of)
 
-    def add(self, stream: Beating) -> None:
+    def add(self, stream: T) -> None:
         """The stream beats for the first time a whole period from now."""
         slot = (self._next - 1) % SLOTS
         self._slots[slot].add(stream)
         self._slot_of[stream] = slot
         self._arm()
 
-    def remove(self, stream: Beating) -> None:
+    def remove(self, stream: T) -> None:
         slot = self._slot_of.pop(stream, None)
         if slot is not None:
             self._slots[slot].discard(stream)
 
-    def streams(self) -> list[Beating]:
+    def streams(self) -> list[T]:
         return list(self._slot_of)
 
     def stop(self) -> None:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from itertools import islice
 
 from muster.core.state import ServiceKey
 from muster.httpapi import bodies
 from muster.httpapi.detail import detail_of, explain
+from muster.httpapi.lookup import Lookup, listed
 from muster.httpapi.message import Connection, Request, Response, answer
-from muster.httpapi.service import Lookup, Service, Stream, listed
+from muster.httpapi.service import Service
+from muster.httpapi.stream import Stream
 from muster.httpapi.watch import Session, Subscription, service_keys
 from muster.httpapi.writes import OWNER_HEADER
 from muster.model import durations, limits, names
 from muster.model.errors import Rejected, Unavailable, invalid
-from muster.model.record import instance_key
+from muster.model.record import DISCOVERABLE, instance_key
+from muster.observe.history import History
 from muster.registry.registry import Registry, owner_digest
 from muster.wire import events, filters
 from muster.wire.filters import Filter
 
 
 class Reads:
-    def __init__(self, registry: Registry, service: Service, *, dots: bool) -> None:
+    def __init__(self, registry: Registry, service: Service, history: History, *, dots: bool) -> None:
         self._registry = registry
+        self._history = history
         self._service = service
         self._dots = dots
         self._waiting = 0
@@ -46,12 +50,20 @@ class Reads:
             wait = durations.seconds(
                 request.one("wait", str(limits.WAIT_DEFAULT_S)), "wait", most=limits.WAIT_MAX_S
             )
-            self._registry.subscribers.polled(key, request.connection.peer, index, wait)
-            request.connection.polled.add(key)
+            existed = self._polled(key, request, index, wait)
             if not self._is_beyond(key, index):
                 await self._change(key, wait, request.connection)
+            if not existed:
+                self._polled(key, request, index, 0.0)
             return listed(self._registry, key, filter, held)
         return Lookup(self._service, key, filter, held).response()
+
+    def _polled(self, key: ServiceKey, request: Request, index: int, wait: float) -> bool:
+        """Count the reader among those a drain waits for, if there is anything that could drain."""
+        exists = self._registry.snapshot(key).exists
+        if exists:
+            self._registry.subscribers.polled(key, request.connection.peer, index, wait)
+        return exists
 
     def _is_beyond(self, key: ServiceKey, index: int) -> bool:
         """Whether the service has changed since `index`. An index ahead of us is of another history."""
@@ -97,11 +109,13 @@ class Reads:
         )
 
     def _summary(self, key: ServiceKey) -> bodies.ServiceSummary:
-        snapshot = self._registry.snapshot(key)
-        statuses = Counter[str](entry.status for entry in snapshot.entries)
-        discoverable = sum(entry.discoverable for entry in snapshot.entries)
+        counts = self._registry.machine.state.statuses(key)
         return bodies.ServiceSummary(
-            key.name, len(snapshot.entries), discoverable, snapshot.revision, dict(statuses)
+            service=key.name,
+            instances=sum(counts.values()),
+            discoverable=sum(count for status, count in counts.items() if status in DISCOVERABLE),
+            revision=self._registry.snapshot(key).revision,
+            statuses={str(status): count for status, count in counts.items()},
         )
 
     def instance(self, request: Request) -> Response:
@@ -125,6 +139,14 @@ class Reads:
         if service.lower() != entry.service.name:
             raise Rejected("unknown_instance", f"its service is {entry.service.name!r}", field="service")
         return answer(explain(self._registry, entry, request.one("zone")))
+
+    def history(self, request: Request) -> Response:
+        request.only("service", "id", "limit")
+        most = request.number("limit") or limits.HISTORY_PAGE
+        if most > limits.HISTORY_PAGE_MAX:
+            raise invalid("limit", f"must be 1 to {limits.HISTORY_PAGE_MAX}, not {most}")
+        lines = self._history.lines(request.namespace, request.one("service").lower(), request.one("id"))
+        return answer(bodies.HistoryPage(list(islice(lines, most))))
 
     # --- Streams ----------------------------------------------------------------------------------------------------
 

@@ -200,6 +200,18 @@ def _looking(reads: Reads) -> list[Route]:
             returns=bodies.Explanation,
             errors=("unknown_instance",),
         ),
+        Route(
+            "GET",
+            "/v1/history",
+            reads.history,
+            "The last changes, the latest first.",
+            query=(
+                Parameter("service", "Only changes of this service."),
+                Parameter("id", "Only changes of this instance."),
+                Parameter("limit", f"How many, {limits.HISTORY_PAGE} if not given."),
+            ),
+            returns=bodies.HistoryPage,
+        ),
     ]
 
 

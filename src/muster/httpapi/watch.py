@@ -69,11 +69,12 @@ class Watch:
         for service in self._asked.services:
             self._sent[service] = UNSENT
             registry.hub.add(service, self)
-            registry.subscribers.opened(service, self)
         if after is not None and after.epoch == registry.epoch and after.revision <= registry.revision:
             self._resume(after.revision)
         else:
             self._begin("" if after is None else _why_reset(after, registry.epoch))
+        for service in self._asked.services:
+            registry.subscribers.opened(service, self)
 
     def _resume(self, revision: int) -> None:
         """Go on from the reader's position where the feed still reaches it; snapshots where it does not."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
+from collections import Counter
 
 import msgspec
 
@@ -32,13 +33,23 @@ REFUSED: dict[Renewal, tuple[str, str]] = {
 
 
 class Writes:
+    """`refused_registrations` counts them by code."""
+
     def __init__(self, registry: Registry, *, dots: bool) -> None:
         self._registry = registry
         self._dots = dots
+        self.refused_registrations: Counter[str] = Counter()
 
     # --- Registration -----------------------------------------------------------------------------------------------
 
     async def register(self, request: Request) -> Response:
+        try:
+            return await self._register(request)
+        except (Rejected, Unavailable) as error:
+            self.refused_registrations[error.code] += 1
+            raise
+
+    async def _register(self, request: Request) -> Response:
         request.only()
         told = registration.parse(request.body, request.namespace, dots=self._dots)
         secret, minted = _secret(told.owner_secret, request.header(OWNER_HEADER))

@@ -21,7 +21,7 @@ import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 LEADER, PRESENT, FOUNDING = range(3)
 _INCARNATION_BYTES: Final = 32
@@ -30,19 +30,29 @@ _ON, _OVER = b"+", b"-"
 
 
 class Crew:
-    """This process, as one of a crew. Raises OSError where the directory cannot be written or is not ours alone."""
+    """This process, as one of a crew. `file`: a descriptor of the file they share, which is closed with it."""
 
-    def __init__(self, directory: Path, *key: str) -> None:
-        name = hashlib.blake2b("\0".join(key).encode(), digest_size=8).hexdigest()
-        self.path = _own(directory) / f"{name}.crew"
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        self._file: int | None = os.open(self.path, flags, 0o600)
+    def __init__(self, file: int, name: str) -> None:
+        self._file: int | None = file
+        self._name = name
         self._present = False
         self.incarnation = ""
         self.leads = False
 
+    @classmethod
+    def meeting(cls, directory: Path, *key: str) -> Self:
+        """With all who meet there under the same key. Raises OSError where it cannot be written, or is not ours alone."""
+        name = hashlib.blake2b("\0".join(key).encode(), digest_size=8).hexdigest()
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        return cls(os.open(_own(directory) / f"{name}.crew", flags, 0o600), name)
+
+    @classmethod
+    def alone(cls) -> Self:
+        """With nobody, where nobody can meet."""
+        return cls(os.memfd_create("crew", os.MFD_CLOEXEC), "alone")
+
     def __repr__(self) -> str:
-        return f"<Crew {self.path.stem} {'leads' if self.leads else 'stands by'}>"
+        return f"<Crew {self._name} {'leads' if self.leads else 'stands by'}>"
 
     def join(self) -> None:
         """Be one of those who go on."""
@@ -114,7 +124,7 @@ class Crew:
 
 
 def directory(environ: Mapping[str, str]) -> Path:
-    """Where the files of this user's crews are: gone with the machine's start, like the crews."""
+    """Where the files of this user's crews are: gone with the machine's start, like the crews. Raises OSError."""
     if runtime := environ.get("XDG_RUNTIME_DIR"):
         return Path(runtime) / "muster"
     return Path(tempfile.gettempdir()) / f"muster-{os.getuid()}"

@@ -21,7 +21,7 @@ from muster.wire.registration import RegisterBody
 
 from .description import describe
 from .membership import Membership
-from .process import may_register
+from .process import VARIABLE, may_register
 from .sigterm import HeldBack
 
 if TYPE_CHECKING:
@@ -78,7 +78,9 @@ class Hooks:
         HeldBack(server.muster.membership.depart)
 
     def post_fork(self, server: Arbiter, worker: Worker) -> None:
+        """What the application would register by itself is registered already."""
         worker.muster = getattr(server, "muster", None)
+        os.environ[VARIABLE] = "0"
 
     def post_worker_init(self, worker: Worker) -> None:
         """The application is loaded."""

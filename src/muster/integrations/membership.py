@@ -52,7 +52,7 @@ class Membership:
     ) -> None:
         self._description = description
         self._ready = ready or (lambda: True)
-        self._directory = directory or crew.directory(os.environ)
+        self._directory = directory
         self._drain_wait = min(drain_wait, limit)
         self._limit = limit
         self._thread: threading.Thread | None = None
@@ -87,6 +87,8 @@ class Membership:
 
     def forked(self) -> None:
         """In a forked child: all of it is the parent's, and stays there."""
+        if self._crew is not None:
+            self._crew.close()
         self._thread, self._crew, self._registrar = None, None, None
         self._renew_locks()
         self._ending.set()
@@ -126,19 +128,23 @@ class Membership:
     def _until_leading(self, host: str) -> bool:
         if self._ending.is_set():
             return False
-        told = self._description
-        one = told.instance
-        self._crew = Crew(
-            self._directory,
-            told.registries.namespace,
-            told.service,
-            one.instance_id or one.instanceId or f"{host}:{told.port}",
-        )
-        self._crew.join()
-        while not self._crew.lead():
+        joined = self._meet(host)
+        joined.join()
+        self._crew = joined
+        while not joined.lead():
             if self._ending.wait(STAND_BY_S):
                 return False
         return True
+
+    def _meet(self, host: str) -> Crew:
+        told = self._description
+        id = told.instance.instance_id or told.instance.instanceId or f"{host}:{told.port}"
+        try:
+            where = self._directory or crew.directory(os.environ)
+            return Crew.meeting(where, told.registries.namespace, told.service, id)
+        except OSError as error:
+            log.warning("%s can have one worker alone, for they cannot meet: %s", told.service, error)
+            return Crew.alone()
 
     def _register(self, host: str) -> None:
         assert self._crew is not None
@@ -155,38 +161,37 @@ class Membership:
         if thread is not None and thread is not threading.current_thread():
             thread.join(JOIN_S)
         with self._end_once:
-            crew, self._crew = self._crew, None
-            if crew is not None and crew.incarnation:
-                self._end_as_one_of(crew, part, deadline)
-            if crew is not None:
-                crew.close()
+            joined, self._crew = self._crew, None
+            if joined is not None:
+                self._end_as_one_of(joined, part, deadline)
+                joined.close()
 
-    def _end_as_one_of(self, crew: Crew, part: Callable[[Registrar], None], deadline: float) -> None:
-        crew.retire()
+    def _end_as_one_of(self, joined: Crew, part: Callable[[Registrar], None], deadline: float) -> None:
+        joined.retire()
         registrar = self._registrar
-        if self._others_go_on(crew):
+        if self._others_go_on(joined):
             log.info("%s goes on without this process", self._description.service)
         elif registrar is None:
-            self._until_finished(crew, deadline)
+            self._until_finished(joined, deadline)
         else:
             part(registrar)
             if why := parting.leave(registrar):
                 log.warning("%s was not deregistered: %s", self._description.service, why)
-            crew.finish()
+            joined.finish()
         if registrar is not None:
             registrar.close()
 
-    def _others_go_on(self, crew: Crew) -> bool:
+    def _others_go_on(self, joined: Crew) -> bool:
         deadline = time.monotonic() + TOGETHER_S
-        while crew.others():
+        while joined.others():
             if time.monotonic() > deadline:
                 return True
-            self._pause()
+            threading.Event().wait(LOOK_EVERY_S)  # even in a hurry: the difference is worth a second
         return False
 
-    def _until_finished(self, crew: Crew, deadline: float) -> None:
+    def _until_finished(self, joined: Crew, deadline: float) -> None:
         """The leader ends for all; if it is gone without having said so, there is nothing to wait for."""
-        while not crew.finished and not crew.lead() and time.monotonic() < deadline:
+        while not joined.finished and not joined.lead() and time.monotonic() < deadline:
             if self._hurry.wait(LOOK_EVERY_S):
                 return
 
@@ -199,6 +204,3 @@ class Membership:
             if now >= idle_at or self._hurry.wait(min(idle_at - now, LOOK_EVERY_S)):
                 return
         log.warning("%s is still busy after %g s", self._description.service, self._limit)
-
-    def _pause(self) -> None:
-        threading.Event().wait(LOOK_EVERY_S)

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from .membership import Membership
-from .sigterm import hold_back_under_uvicorn
+from .sigterm import hold_back
 
 VARIABLE = "MUSTER_REGISTER"
 _SAID = {
@@ -62,5 +62,5 @@ def as_django(environ: Mapping[str, str], arguments: Sequence[str], *, managing:
 def enter(membership: Membership) -> None:
     """Begin now, without a framework's word for "started" or "stopped": the port answers or it does not, and the process ends."""
     membership.start()
-    hold_back_under_uvicorn(membership.depart)
+    hold_back(membership.depart, default=True)
     atexit.register(membership.leave)

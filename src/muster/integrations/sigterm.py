@@ -65,15 +65,19 @@ class HeldBack:
         os.kill(self._pid, signal.SIGTERM)
 
 
-def hold_back_under_uvicorn(work: Callable[[], object]) -> bool:
-    """Hold SIGTERM back if uvicorn would get it here, in this thread. Says whether."""
-    if threading.current_thread() is not threading.main_thread() or not _of_uvicorn():
+def hold_back(work: Callable[[], object], *, default: bool = False) -> bool:
+    """Hold SIGTERM back if this is the thread in which uvicorn handles it; with `default`, also if nobody handles it, so
+    that it would end the process. Says whether."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    present = signal.getsignal(signal.SIGTERM)
+    if not _of_uvicorn(present) and not (default and present == signal.SIG_DFL):
         return False
     HeldBack(work)
     return True
 
 
-def _of_uvicorn() -> bool:
-    """Its handler is a method of its `Server`, or of somebody's subclass of that."""
-    server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+def _of_uvicorn(handler: object) -> bool:
+    """A method of its `Server`, or of somebody's subclass of that."""
+    server = getattr(handler, "__self__", None)
     return any(each.__module__.startswith("uvicorn.") for each in type(server).__mro__)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -20,7 +21,7 @@ from muster.wire.registration import RegisterBody
 from .description import describe
 from .membership import Membership
 from .process import may_register
-from .sigterm import hold_back_under_uvicorn
+from .sigterm import hold_back
 
 App = TypeVar("App")
 Lifespan = Callable[[App], AbstractAsyncContextManager[Any]]
@@ -33,6 +34,7 @@ def lifespan(
     urls: str | None = None,
     drain_wait: float = limits.DRAIN_WAIT_S,
     limit: float = limits.RUN_LIMIT_S,
+    environ: Mapping[str, str] = os.environ,
 ) -> Lifespan[App]:
     """`instance`: what the environment does not say. `around`: the application's own lifespan; its state is handed on. `limit`
     in seconds bounds what SIGTERM is held back for.
@@ -43,12 +45,14 @@ def lifespan(
     @contextlib.asynccontextmanager
     async def registered(app: App) -> AsyncIterator[Any]:
         async with _own(around, app) as state:
-            if not may_register(otherwise=True):
+            if not may_register(environ, otherwise=True):
                 yield state
                 return
-            membership = Membership(describe(instance, urls=urls), drain_wait=drain_wait, limit=limit)
+            membership = Membership(
+                describe(instance, urls=urls, environ=environ), drain_wait=drain_wait, limit=limit
+            )
             membership.start()
-            hold_back_under_uvicorn(membership.depart)
+            hold_back(membership.depart)
             try:
                 yield state
             finally:

@@ -30,9 +30,7 @@ def show(amount: float) -> str:
     """`0.5` -> `500ms`, `90` -> `90s`, `3600` -> `1h`."""
     if not math.isfinite(amount):
         return "any"
-    for unit in ("h", "m"):
-        if amount >= _UNITS[unit] * 2 and amount % _UNITS[unit] == 0:
+    for unit, least in (("h", 1), ("m", 2)):
+        if amount >= _UNITS[unit] * least and amount % _UNITS[unit] == 0:
             return f"{amount / _UNITS[unit]:g}{unit}"
-    if amount == 3_600.0:
-        return "1h"
     return f"{amount:g}s" if amount >= 1 or amount == 0 else f"{amount * 1000:g}ms"

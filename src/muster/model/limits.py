@@ -49,7 +49,6 @@ INSTANCES_PER_SERVICE = 20_000
 """Twice the largest service a figure is promised for; a snapshot of it is about 8 MB."""
 INSTANCES = 200_000
 """Twice the size the memory figure is promised for."""
-NAMESPACES = 1_000
 SERVICES = 50_000
 SHARED_PARTS = 2 * INSTANCES
 """Names, terms and metadata that records share in memory. Where all were different, that would be a dozen for each instance."""
@@ -135,6 +134,9 @@ REACH_PROBES_BURST = 500.0
 """First probes of instances, which tell whether the registry can reach them at all; more wait their turn."""
 SIGHT_S = 1.0
 """How fresh a sign of life of somebody else must be to prove that we see: older, we may have gone blind since."""
+REACH_RETRY_S = 10.0
+REACH_RETRY_MAX_S = 600.0
+"""Who did not answer its first probe is asked again after this, then twice this, and so on: it may not have listened yet."""
 WITNESSES = 3
 """Instances of a zone that are asked whether anybody there is seen: one may have died, three at once is the guard's business."""
 WITNESS_PAUSE_S = 0.25
@@ -181,6 +183,8 @@ SNAPSHOT_PAGE = 500
 """Instances in one `snapshot` event."""
 VIEWS_PER_SNAPSHOT = 64
 """Filtered bodies kept per snapshot; a further filter evicts the oldest."""
+MADE_PER_VIEW = 64
+"""Bodies and frames kept per view: each reader that resumes from another revision has a frame of its own made."""
 WATCH_SERVICES = 256
 """Services one watch stream may name."""
 WATCHERS = 50_000
@@ -191,9 +195,13 @@ ALIVE_S = 2.0
 STREAM_SILENCE_S = 5.0
 STREAM_STALLED_S = 15.0
 """A reader that takes nothing for this long is cut off."""
+STREAMS_CLOSED_PER_TURN = 32
+"""Lost streams dealt with in one turn of the loop, with the sessions each carries: a few milliseconds."""
 STREAM_BUFFER_BYTES = 256 * 1024
 """What may wait in a stream's socket buffer before the watcher is left behind (it catches up from its cursor)."""
 BLOCKING_READS = 50_000
+POLLERS = 50_000
+"""Readers by polling that a drain waits for, over all services."""
 WAIT_MAX_S = 600.0
 WAIT_DEFAULT_S = 30.0
 DRAIN_WAIT_S = 5.0
@@ -269,6 +277,10 @@ STOP_REQUESTS_SHARE = 0.8
 
 # --- Metrics --------------------------------------------------------------------------------------------------------
 
+HISTORY_LINES = 10_000
+"""Changes kept for `/v1/history`: hours of an ordinary day, a minute of a bad one; about 3 MB."""
+HISTORY_PAGE = 100
+HISTORY_PAGE_MAX = 1_000
 METRIC_SERVICES = 1_000
 """Services with a series of their own in /metrics; the rest are summed under `(other)`."""
 

@@ -45,6 +45,10 @@ def instance_id(value: str, *, field: str = "instance_id") -> str:
 def host(value: str, *, field: str = "host") -> str:
     """An IP address (IPv6 without brackets or zone) in its normal form, or a DNS name in lower case."""
     required(value, field, limits.HOST_CHARS)
+    if "%" in value:
+        raise invalid(
+            field, "must not name an interface (%...): it means something else on every other machine"
+        )
     try:
         return str(ipaddress.ip_address(value))
     except ValueError:

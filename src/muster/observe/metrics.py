@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
+from msgspec import Struct
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -22,22 +23,15 @@ OTHER = "(other)"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Edge:
-    """What an edge counts by itself: called at scrape time."""
+class Edge(Struct, frozen=True):
+    """What an edge counts by itself: called at scrape time. Refusals are by code; those of registrations are among all."""
 
-    def __init__(
-        self,
-        refused: Callable[[], Mapping[str, int]],
-        lookups: Callable[[], int],
-        streams: Callable[[], int],
-        sessions: Callable[[], int],
-        connections: Callable[[], int],
-    ) -> None:
-        self.refused = refused
-        self.lookups = lookups
-        self.streams = streams
-        self.sessions = sessions
-        self.connections = connections
+    refused: Callable[[], Mapping[str, int]]
+    refused_registrations: Callable[[], Mapping[str, int]]
+    lookups: Callable[[], int]
+    streams: Callable[[], int]
+    sessions: Callable[[], int]
+    connections: Callable[[], int]
 
 
 class Metrics(Collector):
@@ -79,10 +73,14 @@ class Metrics(Collector):
         )
 
     def _instances(self) -> Iterator[Metric]:
-        counts: Counter[tuple[str, str, str]] = Counter()
-        for entry in self._registry.machine.state.entries():
-            instance = entry.record.instance
-            counts[instance.namespace, instance.service, entry.status] += 1
+        state = self._registry.machine.state
+        counts = Counter[tuple[str, str, str]](
+            {
+                (*key, status): count
+                for key in state.services()
+                for status, count in state.statuses(key).items()
+            }
+        )
         family = GaugeMetricFamily(
             "muster_instances", "Instances by service and status.", labels=["namespace", "service", "status"]
         )
@@ -147,12 +145,10 @@ class Metrics(Collector):
         edge = self._edge
         if edge is None:
             return
-        refused = CounterMetricFamily(
-            "muster_refused_requests", "Requests refused, by code.", labels=["code"]
+        yield _by_code("muster_refused_requests", "Requests refused, by code.", edge.refused())
+        yield _by_code(
+            "muster_refused_registrations", "Registrations refused, by code.", edge.refused_registrations()
         )
-        for code, count in sorted(edge.refused().items()):
-            refused.add_metric([code], count)
-        yield refused
         yield _counter("muster_lookups_total", "Look-ups answered.", edge.lookups())
         yield _gauge("muster_watchers", "Open watch streams.", edge.streams())
         yield _gauge("muster_sessions", "Sessions carried by streams.", edge.sessions())
@@ -165,6 +161,13 @@ def _gauge(name: str, about: str, value: float) -> Metric:
 
 def _counter(name: str, about: str, value: float) -> Metric:
     return CounterMetricFamily(name.removesuffix("_total"), about, value=float(value))
+
+
+def _by_code(name: str, about: str, counts: Mapping[str, int]) -> Metric:
+    family = CounterMetricFamily(name, about, labels=["code"])
+    for code, count in sorted(counts.items()):
+        family.add_metric([code], count)
+    return family
 
 
 def _histogram(name: str, about: str, histogram: Histogram) -> Metric:

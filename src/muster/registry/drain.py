@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from muster.core.state import ServiceKey
 from muster.model import limits
+from muster.registry.pollers import Pollers
 
 
 class Stream(Protocol):
@@ -54,13 +55,6 @@ class DrainAnswer(Struct, frozen=True):
     cannot_acknowledge: CannotAcknowledge
 
 
-class _Poller(Struct):
-    address: str
-    index: int
-    until: float
-    gone: bool = False
-
-
 class Subscribers:
     """Every live reader of every service, as far as drains care. `now` is the registry's clock."""
 
@@ -68,15 +62,18 @@ class Subscribers:
         self._now = now
         self._streams: dict[ServiceKey, dict[str, Stream]] = {}
         self._acked: dict[tuple[ServiceKey, str], int] = {}
-        self._pollers: dict[ServiceKey, dict[str, _Poller]] = {}
+        self._pollers = Pollers(now)
         self._plain_reads: dict[ServiceKey, float] = {}
-        self._waits: dict[ServiceKey, set[asyncio.Event]] = {}
+        self._waits: dict[ServiceKey, dict[asyncio.Event, int]] = {}
         self._stopping = False
 
     # --- Streams ----------------------------------------------------------------------------------------------------
 
     def opened(self, service: ServiceKey, stream: Stream) -> None:
+        """A stream begins. Its reader may hold what is older than a drain that is under way, so it is asked too."""
         self._streams.setdefault(service, {})[stream.name] = stream
+        if stream.acknowledges and (waits := self._waits.get(service)):
+            stream.ask_ack(service, max(waits.values()))
 
     def closed(self, service: ServiceKey, stream: Stream) -> None:
         streams = self._streams.get(service, {})
@@ -97,28 +94,12 @@ class Subscribers:
 
     def polled(self, service: ServiceKey, peer: str, index: int, wait: float) -> None:
         """A blocking read with `index` from `peer` (`address:port`) begins."""
-        pollers = self._pollers.setdefault(service, {})
-        address = peer.rpartition(":")[0]
-        until = self._now() + wait + limits.POLLER_GRACE_S
-        if peer not in pollers:
-            self._make_room(service, pollers, address, index)
-        pollers[peer] = _Poller(address, index, until)
+        self._pollers.asked(service, peer, index, wait)
         self._wake(service)
 
-    def _make_room(self, service: ServiceKey, pollers: dict[str, _Poller], address: str, index: int) -> None:
-        """A poller that comes on a new connection takes the place of one of its address whose connection is gone."""
-        for peer, poller in pollers.items():
-            if poller.gone and poller.address == address and poller.index < index:
-                del pollers[peer]
-                return
-        if len(pollers) >= limits.BLOCKING_READS:
-            del pollers[next(iter(pollers))]
-
-    def disconnected(self, services: set[ServiceKey], peer: str) -> None:
-        """The connection of a poller closed; it may come back on another."""
-        for service in services:
-            if poller := self._pollers.get(service, {}).get(peer):
-                poller.gone = True
+    def disconnected(self, peer: str) -> None:
+        """A connection closed, on which somebody may have polled."""
+        self._pollers.disconnected(peer)
 
     def looked(self, service: ServiceKey) -> None:
         """A plain look-up was answered without being asked to wait."""
@@ -135,14 +116,14 @@ class Subscribers:
             if stream.acknowledges:
                 stream.ask_ack(service, revision)
         heard = asyncio.Event()
-        self._waits.setdefault(service, set()).add(heard)
+        self._waits.setdefault(service, {})[heard] = revision
         try:
             while (left := self._missing(service, revision)) and (rest := self._rest(began + wait)) > 0:
                 heard.clear()
-                await _wait(heard, min(rest, self._next_forgotten(service)))
+                await _wait(heard, min(rest, self._pollers.next_forgotten(service) + 0.001))
         finally:
             waits = self._waits[service]
-            waits.discard(heard)
+            del waits[heard]
             if not waits:
                 del self._waits[service]
         return self._answer(service, revision, left, self._now() - began)
@@ -166,23 +147,9 @@ class Subscribers:
         ]
         return streams + [
             Unacknowledged("poller", peer)
-            for peer, poller in self._live_pollers(service).items()
+            for peer, poller in self._pollers.live(service).items()
             if poller.index < revision
         ]
-
-    def _live_pollers(self, service: ServiceKey) -> dict[str, _Poller]:
-        now = self._now()
-        live = {peer: poller for peer, poller in self._pollers.get(service, {}).items() if poller.until > now}
-        if live:
-            self._pollers[service] = live
-        else:
-            self._pollers.pop(service, None)
-        return live
-
-    def _next_forgotten(self, service: ServiceKey) -> float:
-        """Seconds until the next poller need not be waited for any more."""
-        now = self._now()
-        return min((p.until - now for p in self._pollers.get(service, {}).values()), default=1.0) + 0.001
 
     def _answer(
         self, service: ServiceKey, revision: int, left: list[Unacknowledged], waited: float

@@ -89,8 +89,10 @@ class Hub:
         self._wake(service, committed, readers, 0)
 
     def _wake(self, service: ServiceKey, committed: float, readers: tuple[Reader, ...], first: int) -> None:
+        still = self._readers.get(service, {})
         for reader in readers[first : first + SLICE]:
-            reader.service_changed(service)
+            if reader in still:
+                reader.service_changed(service)
         if first + SLICE < len(readers):
             self._loop.call_soon(self._wake, service, committed, readers, first + SLICE)
         else:

@@ -86,6 +86,7 @@ class Registry:
             self.new_token,
         )
         self._resets: list[Callable[[str], None]] = []
+        self._changed: list[Callable[[Change, int], None]] = []
         self._sooner = asyncio.Event()
         self._next_tick = 0.0
         self.running = False
@@ -177,6 +178,10 @@ class Registry:
         return self._sharing.share(records.decode(value))
 
     def _publish(self, changes: list[Change]) -> None:
+        wall = self._clock.wall() if self._changed else 0
+        for told in self._changed:
+            for change in changes:
+                told(change, wall)
         self.hub.changed(dict.fromkeys(change.service for change in changes))
 
     # --- Time -------------------------------------------------------------------------------------------------------
@@ -203,6 +208,8 @@ class Registry:
 
     def _pump(self) -> None:
         """Do what the machine says has become necessary."""
+        if not self.machine.has_work:
+            return
         turn = self.machine.take()
         for command in turn.commands:
             self.writer.own(command)
@@ -219,7 +226,7 @@ class Registry:
     def _soon(self) -> None:
         """Something happened that may have work due: look at once, not at the next tick."""
         self._pump()
-        if self.machine.next_deadline(self.now()) < self._next_tick:
+        if not self._sooner.is_set() and self.machine.next_deadline(self.now()) < self._next_tick:
             self._sooner.set()
 
     # --- Reads ------------------------------------------------------------------------------------------------------
@@ -254,6 +261,10 @@ class Registry:
         """A short random name, unguessable enough that nobody acknowledges for another."""
         return f"{self._rng.getrandbits(64):016x}"
 
+    def on_change(self, told: Callable[[Change, int], None]) -> None:
+        """Call `told(change, wall_ms)` for every committed change, in order, before any reader hears of it: be brief."""
+        self._changed.append(told)
+
     def on_reset(self, told: Callable[[str], None]) -> None:
         """Call `told(reason)` when another history begins."""
         self._resets.append(told)
@@ -287,19 +298,12 @@ class Registry:
     def session_closed(self, key: str, generation: int, *, lost: bool) -> None:
         """A session ended. `lost`: it broke; ended by the registry itself, it says nothing of the instance."""
         self.machine.session_closed(key, generation, self.now(), lost=lost)
-        if lost:
-            self._tick_now()
+        self._soon()
 
     def report(self, key: str, generation: int, source: str) -> None:
         """Raises `Rejected`."""
         self.machine.report(key, generation, source, self.now())
-        self._tick_now()
-
-    def _tick_now(self) -> None:
-        """A probe is wanted this instant; the millisecond to the next turn of the loop would be the caller's."""
-        if self.running:
-            self._tick()
-            self._soon()
+        self._soon()
 
     async def push(
         self, key: str, generation: int, owner: bytes, check: str, result: Result, said: str

@@ -30,6 +30,7 @@ from muster.httpapi.service import Service
 from muster.httpapi.writes import Writes
 from muster.model import limits
 from muster.observe.histogram import Histogram
+from muster.observe.history import History
 from muster.observe.lag import LagMeter
 from muster.observe.metrics import Edge, Metrics
 from muster.probe.probes import Probes
@@ -211,7 +212,8 @@ def _no_tokens() -> Sequence[bytes] | None:
 def _routes(settings: Settings, service: Service, store: Store, meters: Meters) -> list[Route]:
     registry = service.registry
     metrics = Metrics(registry, meters.lag, meters.commit, meters.propagation)
-    metrics.watch_edge(_edge(service))
+    writes = Writes(registry, dots=settings.dotted_names)
+    metrics.watch_edge(_edge(service, writes))
     operations = Operations(
         registry,
         service,
@@ -221,15 +223,17 @@ def _routes(settings: Settings, service: Service, store: Store, meters: Meters) 
         backups=Backups(store) if isinstance(store, SqliteStore) else None,
         document=lambda: document,
     )
-    dots = settings.dotted_names
-    found = routes(Reads(registry, service, dots=dots), Writes(registry, dots=dots), operations)
+    history = History()
+    registry.on_change(history.note)
+    found = routes(Reads(registry, service, history, dots=settings.dotted_names), writes, operations)
     document = openapi.document(found, __version__)
     return found
 
 
-def _edge(service: Service) -> Edge:
+def _edge(service: Service, writes: Writes) -> Edge:
     return Edge(
         refused=lambda: service.refused,
+        refused_registrations=lambda: writes.refused_registrations,
         lookups=lambda: service.lookups,
         streams=lambda: len(service.pulse),
         sessions=lambda: sum(stream.sessions for stream in service.streams()),

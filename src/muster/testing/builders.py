@@ -1,6 +1,6 @@
 """Values for tests, with everything said that does not matter, so that a test says only what does.
 
-    register(instance("web-1", zone="b", ttl=6))
+register(instance("web-1", zone="b", ttl=6))
 """
 
 from __future__ import annotations

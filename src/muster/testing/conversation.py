@@ -16,7 +16,9 @@ from msgspec import Struct
 
 from muster.model.errors import Rejected
 from muster.model.instance import Instance
+from muster.model.record import Facts, Record
 from muster.wire import events, problem, registration, sse
+from muster.wire import view as wire_view
 from muster.wire.events import AliveEvent, Event, ResetEvent, ResumedEvent
 from muster.wire.view import InstanceList, InstanceView
 
@@ -320,23 +322,4 @@ def _closed(connection: Any) -> bool:
 
 
 def _view(instance: Instance) -> InstanceView:
-    return InstanceView(
-        instance_id=instance.id,
-        service=instance.service,
-        namespace=instance.namespace,
-        host=instance.host,
-        port=instance.port,
-        endpoints=instance.endpoints,
-        zone=instance.zone,
-        region=instance.region,
-        version=instance.version,
-        deployment_group=instance.deployment_group,
-        weight=instance.weight,
-        tags=instance.tags,
-        metadata=instance.metadata,
-        status="healthy",
-        overdue=False,
-        generation=0,
-        revision=0,
-        registered_at=0,
-    )
+    return wire_view.of(Record(instance, "", Facts(), registered_at=0, changed_at=0), 0)

@@ -44,12 +44,13 @@ class Parser:
         self._rest = b""
         self._event = ""
         self._data: list[bytes] = []
+        self._size = 0
         self._id = ""
 
     def feed(self, received: bytes) -> list[Message]:
         """The messages completed by `received`. Raises `TooLong`."""
         *lines, self._rest = (self._rest + received).split(b"\n")
-        if len(self._rest) > EVENT_BYTES:
+        if len(self._rest) + self._size > EVENT_BYTES:
             raise TooLong(f"an event of more than {EVENT_BYTES} bytes")
         return [message for line in lines if (message := self._line(line.removesuffix(b"\r"))) is not None]
 
@@ -60,16 +61,17 @@ class Parser:
         value = value.removeprefix(b" ")
         match name:
             case b"event":
-                self._event = value.decode()
+                self._event = value.decode(errors="replace")
             case b"data":
                 self._data.append(value)
+                self._size += len(value)
             case b"id":
-                self._id = value.decode()
+                self._id = value.decode(errors="replace")
             case _:
                 pass
         return None
 
     def _dispatch(self) -> Message | None:
         event, data = self._event, self._data
-        self._event, self._data = "", []
+        self._event, self._data, self._size = "", [], 0
         return Message(event or "message", b"\n".join(data), self._id) if data else None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import click
 import msgspec
 
-from muster.cli.answers import GuardState, ZoneGuard
+from muster.cli.answers import GuardState, SelfDoubt, ZoneGuard
 from muster.cli.connection import Target, read, registry_options
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
 from muster.client.http import Request
-from muster.model import durations
 
 
 @click.group(invoke_without_command=True)
@@ -24,12 +25,12 @@ def command(ctx: click.Context, target: Target, output: Format) -> None:
     """
     if ctx.invoked_subcommand is None:
         told = target.connect().get("/guard", dict)
-        show(told, output, lambda: _table(msgspec.convert(told, GuardState)))
+        show(told, output, lambda: table_of(msgspec.convert(told, GuardState)))
 
 
 @command.command()
 @click.argument("zone", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every zone that is held.")
+@click.option("--all", "everything", is_flag=True, help="Every hold, the registry's own too.")
 @registry_options
 @output_option
 def release(target: Target, zone: str | None, everything: bool, output: Format) -> None:
@@ -39,35 +40,39 @@ def release(target: Target, zone: str | None, everything: bool, output: Format) 
     """
     if everything == (zone is not None):
         raise click.UsageError("name the zone, or say --all")
-    body = {} if everything else {"zone": zone}
-    told = read(target.connect().send(Request("POST", "/guard/release", body=body)), dict)
-    show(told, output, lambda: _table(msgspec.convert(told, GuardState)))
+    connection = target.connect()
+    told: dict[str, object] = {}
+    for body in _held(connection.get("/guard", GuardState)) if everything else [{"zone": zone}]:
+        told = read(connection.send(Request("POST", "/guard/release", body=body)), dict)
+    show(told, output, lambda: table_of(msgspec.convert(told, GuardState)))
 
 
-def _table(state: GuardState) -> Table:
+def _held(state: GuardState) -> list[dict[str, str | None]]:
+    """What to ask for to end every hold. Where there is none the registry says so: we ask for its own."""
+    zones: list[dict[str, str | None]] = [{"zone": zone.zone} for zone in state.zones if zone.state == "held"]
+    return zones if zones and not state.registry.suspect else [{}, *zones]
+
+
+def table_of(state: GuardState) -> Table:
     rows = list(map(_row, state.zones))
     if state.registry.suspect:
-        doubt = state.registry
-        rows.append(("(whole registry)", "held", _ago(doubt.since_ms), None, None, None, doubt.reason, None))
-    columns = ("zone", "state", "for", "leased", "silent", "seen", "reason", "way out")
+        rows.append(_own_row(state.registry))
+    columns = ("zone", "state", "since", "leased", "silent", "seen", "reason", "way out")
     return Table(
         columns, rows, status="state", empty="no zone is watched: nothing with a lease is registered"
     )
 
 
 def _row(zone: ZoneGuard) -> tuple[object, ...]:
-    name = zone.zone or "(no zone)"
-    return (
-        name,
-        zone.state,
-        _ago(zone.since_ms),
-        zone.leased,
-        zone.silent,
-        zone.seen,
-        zone.reason,
-        zone.exit,
-    )
+    counts = (zone.leased, zone.silent, zone.seen)
+    return (zone.zone or "(no zone)", zone.state, _since(zone.since_ms), *counts, zone.reason, zone.exit)
 
 
-def _ago(milliseconds: float | None) -> str:
-    return "" if milliseconds is None else durations.show(round(milliseconds / 1000, 1))
+def _own_row(doubt: SelfDoubt) -> tuple[object, ...]:
+    counts = (None, None, None)
+    return ("(whole registry)", "held", _since(doubt.since_ms), *counts, doubt.reason, doubt.exit)
+
+
+def _since(wall_ms: float | None) -> str:
+    """In this machine's time zone."""
+    return f"{datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone():%Y-%m-%d %H:%M:%S}" if wall_ms else ""

@@ -10,12 +10,14 @@ never run, not even to clean up, as after SIGKILL; those of one that stands stil
 from __future__ import annotations
 
 import asyncio
+import functools
 import heapq
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, ParamSpec, TypeVar
 
 T = TypeVar("T")
+P = ParamSpec("P")
 
 TURN_S = 1e-6
 """What a turn of the loop costs: without it, whoever looks again at once would look for ever in the same instant."""
@@ -172,3 +174,14 @@ class VirtualLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody wakes us from another thread."""
+
+
+def in_virtual_time(test: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, T]:
+    """A test that takes no time: an `async def` run on a loop of its own."""
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+            return runner.run(test(*args, **kwargs))
+
+    return run

@@ -11,8 +11,8 @@ from typing import Any
 import httpx  # noqa: TID251 - what is tested
 import httpx2
 import pytest
-from tests.integrations.conftest import Found, Web
-from tests.integrations.instances import Instance, closed_port
+from tests.integrations.calling.conftest import Found, Web
+from tests.integrations.calling.instances import Instance, closed_port
 
 import muster.integrations.httpx
 import muster.integrations.httpx2

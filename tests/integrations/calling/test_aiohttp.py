@@ -2,9 +2,9 @@
 
 import aiohttp
 import pytest
-from tests.integrations.conftest import Found, Web
-from tests.integrations.instances import Instance, closed_port
-from tests.integrations.test_transports import policy
+from tests.integrations.calling.conftest import Found, Web
+from tests.integrations.calling.instances import Instance, closed_port
+from tests.integrations.calling.test_transports import policy
 
 from muster.client import Discovery, NoEndpoint
 from muster.integrations.aiohttp import Middleware

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import requests  # noqa: TID251 - what is tested
-from tests.integrations.conftest import Found, Web
-from tests.integrations.instances import closed_port
-from tests.integrations.test_transports import policy
+from tests.integrations.calling.conftest import Found, Web
+from tests.integrations.calling.instances import closed_port
+from tests.integrations.calling.test_transports import policy
 
 from muster.client import Discovery, NoEndpoint
 from muster.integrations.requests import Adapter

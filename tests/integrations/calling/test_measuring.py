@@ -6,7 +6,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from prometheus_client import CollectorRegistry, generate_latest
-from tests.integrations.conftest import Found
+from tests.integrations.calling.conftest import Found
 
 from muster.client import NoEndpoint
 from muster.integrations.grpc import ROUND_ROBIN, target
