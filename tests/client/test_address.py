@@ -62,12 +62,13 @@ def test_the_environment_says_it_all() -> None:
             "MUSTER_URL": "http://a:1",
             "MUSTER_NAMESPACE": "shop",
             "MUSTER_ZONE": "a",
+            "MUSTER_REGION": "eu",
             "MUSTER_TOKEN_FILE": "/run/token",
             "MUSTER_CACHE_DIR": "/var/cache/shop",
         }
     )
     assert told == environment.Environment(
-        "http://a:1", "shop", "a", Path("/run/token"), Path("/var/cache/shop")
+        "http://a:1", "shop", "a", "eu", Path("/run/token"), Path("/var/cache/shop")
     )
 
 

@@ -1,6 +1,7 @@
 """What callers of a Discovery see, while nothing is wrong."""
 
 import asyncio
+from collections import Counter
 from random import Random
 
 import pytest
@@ -11,25 +12,13 @@ from muster.model.errors import Rejected
 from muster.testing import FakeRegistry
 
 
-def test_endpoints_take_turns(registry: FakeRegistry, follow: Follow) -> None:
-    for port in (1, 2, 3):
-        registry.add("web", port=port)
-    discovery = follow("web")
+def test_calls_are_spread_by_weight(registry: FakeRegistry, follow: Follow) -> None:
+    for port, weight in ((1, 100), (2, 100), (3, 200)):
+        registry.add("web", port=port, weight=weight)
+    discovery = follow("web", rng=Random(7))
     discovery.wait_ready()
-    picked = [discovery.pick("web").port for _ in range(6)]
-    assert picked[:3] == picked[3:]
-    assert set(picked) == {1, 2, 3}
-
-
-def test_not_every_process_begins_with_the_same_one(registry: FakeRegistry, follow: Follow) -> None:
-    for port in range(1, 6):
-        registry.add("web", port=port)
-    first = set()
-    for seed in range(12):
-        discovery = follow("web", rng=Random(seed))
-        discovery.wait_ready()
-        first.add(discovery.pick("web").port)
-    assert len(first) > 1
+    picked = Counter(discovery.pick("web").port for _ in range(4_000))
+    assert {port: round(n / 1_000) for port, n in picked.items()} == {1: 1, 2: 1, 3: 2}
 
 
 def test_changes_arrive(registry: FakeRegistry, follow: Follow) -> None:
@@ -144,7 +133,7 @@ def test_overdue_instances_are_passed_over(registry: FakeRegistry, follow: Follo
         registry.add("web", port=port, overdue=port == 1)
     discovery = follow("web")
     discovery.wait_ready()
-    assert {discovery.pick("web").port for _ in range(9)} == {2, 3}
+    assert {discovery.pick("web").port for _ in range(64)} == {2, 3}
     assert ports(discovery) == {1, 2, 3}
 
 

@@ -17,7 +17,7 @@ URLS = ["http://a:8500", "http://b:8500"]
 
 def saved(revision: int = 10, epoch: str = "e1", count: int = 2) -> Snapshot:
     endpoints = tuple(endpoint.of(web(number)) for number in range(1, count + 1))
-    return Snapshot("web", epoch, revision, exists=True, endpoints=endpoints, rotation=endpoints)
+    return Snapshot("web", epoch, revision, exists=True, endpoints=endpoints)
 
 
 def disk(directory: Path) -> Disk:

@@ -73,12 +73,14 @@ def test_close_twice_is_close(follow: Follow) -> None:
 def test_one_that_is_forgotten_is_collected_with_its_thread(registry: FakeRegistry) -> None:
     discovery = Discovery(registry.url, ["web"], timing=QUICK)
     discovery.wait_ready()
-    (thread,) = ours()
+    threads = ours()
     gone = weakref.ref(discovery)
     del discovery
     gc.collect()
     assert gone() is None
-    thread.join(20)
+    for thread in threads:
+        thread.join(20)
+    assert not ours()
     registry.wait(lambda: registry.readers == 0)
 
 

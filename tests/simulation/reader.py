@@ -136,9 +136,9 @@ class ReaderHost:
             await asyncio.sleep(self._rng.uniform(0.5, 4.0))
             service = self._rng.choice(self._services)
             snapshot = self.published.get(service)
-            if snapshot is None or not snapshot.rotation:
+            if snapshot is None or not snapshot.endpoints:
                 continue
-            target = self._rng.choice(snapshot.rotation)
+            target = self._rng.choice(snapshot.endpoints)
             try:
                 async with asyncio.timeout(1.0):
                     await self._world.network.reach(self.name, target.host)

@@ -3,6 +3,8 @@
 from muster.wire.registration import RegisterBody
 
 from .address import Registry
+from .attempt import Attempt
+from .call import Call
 from .changes import Changes
 from .discovery import Discovery
 from .endpoint import Endpoint
@@ -14,7 +16,9 @@ from .timing import Timing
 
 __all__ = [
     "Absent",
+    "Attempt",
     "Bound",
+    "Call",
     "Changes",
     "Discovery",
     "Drained",

@@ -31,10 +31,16 @@ log = logging.getLogger(__name__)
 
 
 class Board:
-    """`snapshots` and `vouched` (service -> when a registry last vouched for it) are read by anyone, written by one thread."""
+    """`snapshots` and `vouched` (service -> when a registry last vouched for it) are read by anyone, written by one thread.
+    `show` is given each snapshot before readers have it."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        show: Callable[[Snapshot], None] = lambda snapshot: None,
+    ) -> None:
         self.clock = clock
+        self._show = show
         self.snapshots: dict[str, Snapshot] = {}
         self.vouched: dict[str, float] = {}
         self.failure = ""
@@ -62,6 +68,7 @@ class Board:
     def put(self, snapshots: Iterable[Snapshot], vouched: dict[str, float]) -> None:
         self.vouched.update(vouched)
         for snapshot in snapshots:
+            self._show(snapshot)
             self.snapshots[snapshot.service] = snapshot
             self.counts.changes += 1
         with self._news:

@@ -16,41 +16,45 @@ import ssl
 import threading
 import time
 import weakref
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from itertools import count
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from random import Random
 from types import TracebackType
-from typing import Self, assert_never
+from typing import NoReturn, Self, assert_never
 
 from msgspec.structs import replace
 
 from muster.model import limits, names
+from muster.model.policy import Policy
+from muster.policy.endpoint import Place
+from muster.policy.rotation import Key
 from muster.wire.view import InstanceView
 
 from . import environment, fork, static, status
 from .board import Board, Listener
+from .call import Call
 from .changes import Changes
 from .disk import Disk
+from .dispatch import Dispatch, Route
 from .endpoint import Endpoint
 from .errors import NoEndpoint, NotReady
 from .following import Following
 from .http import access
+from .reports import Reports
 from .saver import Saver
 from .state import Absent, Bound, Failed, Mirror, Pending, Snapshot
 from .status import Status
 from .timing import USUAL, Timing
-
-_TURNS = 1 << 16
-"""The first turn is anywhere: processes that start together do not all begin with the same instance."""
+from .traffic import Traffic
 
 
 class Discovery:
     """`urls`: one registry, several, or a text with commas; or `static:` and endpoints (`static.py`). `services`: those to
-    follow from the start; others are followed from their first mention on. `token`: the token, or the path of the file it
-    is in. `cache_dir`: where the last known good is kept (None: nowhere). `dotted_names`: the registry is configured to
-    allow dots in names. Raises ValueError or `Rejected` for what cannot be.
+    follow from the start; others are followed from their first mention on. `zone`, `region`: the caller's own. `policies`: by
+    service, obeyed in place of the default. `max_age`: seconds after which what no registry has vouched for is not used any more
+    (None: it is used, however old). `token`: the token, or the path of the file it is in. `cache_dir`: where the last known
+    good is kept (None: nowhere). `dotted_names`: the registry is configured to allow dots in names. Raises ValueError or
+    `Rejected` for what cannot be.
     """
 
     def __init__(
@@ -60,6 +64,9 @@ class Discovery:
         *,
         namespace: str = "default",
         zone: str = "",
+        region: str = "",
+        policies: Mapping[str, Policy] | None = None,
+        max_age: float | None = None,
         token: str | Path | None = None,
         tls: ssl.SSLContext | None = None,
         cache_dir: str | Path | None = None,
@@ -72,15 +79,18 @@ class Discovery:
         static.check(self._access.registries, self._access.namespace)
         self._dotted_names = dotted_names
         self._services = self._distinct(services)
-        self._zone = zone
+        self._max_age = max_age
         self._timing = timing
         self._rng = rng = rng or Random()  # noqa: S311 - jitter, no secret
-        self._board = Board(clock)
+        told = {self._name(service): policy for service, policy in (policies or {}).items()}
+        reports = Reports(self._access, clock)
+        self._dispatch = Dispatch(Place(zone, region), told, reports, clock=clock, rng=rng)
+        self._board = Board(clock, self._dispatch.show)
         self._cache_dir = Path(cache_dir) if cache_dir is not None else None
         self._snapshots: Mapping[str, Snapshot] = self._board.snapshots
-        self._turns: dict[str, count[int]] = defaultdict(lambda: count(rng.randrange(_TURNS)))
+        self._traffic: Mapping[Route, Traffic] = self._dispatch.table
         self._following: Following | None = None
-        self._thread: threading.Thread | None = None
+        self._threads: tuple[threading.Thread, ...] = ()
         self._closed = False
         self._lock = threading.Lock()
         self._abandon: Callable[[], object] | None = None
@@ -100,6 +110,7 @@ class Discovery:
             services,
             namespace=told.namespace,
             zone=told.zone,
+            region=told.region,
             token=told.token,
             tls=told.tls,
             cache_dir=told.cache_dir,
@@ -111,13 +122,63 @@ class Discovery:
         state = "closed" if self._closed else "running" if self._following else "not started"
         return f"<Discovery of {', '.join(self._services) or 'nothing yet'}, {state}>"
 
-    def pick(self, service: str) -> Endpoint:
-        """The next endpoint in turn. No I/O, no waiting. Raises `NoEndpoint`, which says why."""
-        snapshot = self._snapshots.get(service)
-        if snapshot is None or self._following is None or not snapshot.rotation:
-            return self._pick_first(service)
-        rotation = snapshot.rotation
-        return rotation[next(self._turns[service]) % len(rotation)]
+    def pick(
+        self,
+        service: str,
+        port: str | None = None,
+        *,
+        key: Key | None = None,
+        headers: Mapping[str, str] | None = None,
+        subset: str | None = None,
+        avoid: Collection[Endpoint] = (),
+    ) -> Endpoint:
+        """An endpoint for the next call, as the service's policy says. No I/O, no waiting. Raises `NoEndpoint`, which says why.
+
+        port      the name of one, of the instance's list; None: its first
+        key       what the request goes by, where the policy goes by keys; text, bytes, or a hash
+        headers   of the request, for the policy's routes
+        subset    by name, whatever routes and splits say
+        avoid     those tried before: another one, if there is any
+        """
+        traffic = self._traffic.get(service if port is None else (service, port))
+        if traffic is None:
+            traffic = self._find(service, port)
+        if self._max_age is not None:
+            self._check_age(traffic)
+        return traffic.pick(key, headers, subset, avoid) or self._nobody(traffic, subset)
+
+    def call(
+        self,
+        service: str,
+        port: str | None = None,
+        *,
+        idempotent: bool = False,
+        timeout: float | None = None,
+        key: Key | None = None,
+        headers: Mapping[str, str] | None = None,
+        subset: str | None = None,
+    ) -> Call:
+        """A request with as many attempts as the policy grants, each on another instance (`call.py`). `timeout`: for all of
+        them together (s); None: the policy's. The rest is as in `pick`. Raises `NoEndpoint`."""
+
+        def pick(avoid: tuple[Endpoint, ...]) -> Endpoint:
+            return self.pick(service, port, key=key, headers=headers, subset=subset, avoid=avoid)
+
+        return Call(self._find(service, port), pick, idempotent=idempotent, timeout=timeout)
+
+    def endpoints(self, service: str, port: str | None = None) -> tuple[Endpoint, ...]:
+        """Those that get a share of the calls now, for whoever balances himself. Raises `NoEndpoint` as `pick` does."""
+        traffic = self._find(service, port)
+        used = {endpoint.address: endpoint for endpoint, _ in traffic.shares()}
+        return tuple(used.values()) or self._nobody(traffic, None)
+
+    def shares(self, service: str, port: str | None = None) -> dict[str, float]:
+        """instance id -> its part of this process's calls in the long run, by the policy and by what this process saw. Those
+        that get none are left out. Raises `NoEndpoint`."""
+        told: dict[str, float] = {}
+        for endpoint, share in self._find(service, port).shares():
+            told[endpoint.id] = told.get(endpoint.id, 0.0) + share
+        return told
 
     def instances(self, service: str) -> tuple[InstanceView, ...]:
         """Everything discoverable of the service. Raises `NoEndpoint` while nothing is known of it."""
@@ -178,7 +239,8 @@ class Discovery:
             cache_dir=str(self._cache_dir) if self._cache_dir else None,
             counts=replace(board.counts),
             services={
-                name: status.of(board.mirror(name), self._in_rotation(name)) for name in self._services
+                name: status.of(board.mirror(name), self._in_rotation(name), self._dispatch.tallies(name))
+                for name in self._services
             },
         )
 
@@ -190,20 +252,21 @@ class Discovery:
             saver = Saver(self._disk(), self._board.counts, self._board.clock, self._timing.save)
             for service in self._services:
                 if service not in self._board.snapshots:
-                    self._board.restore(service, saver.load(service, self._zone))
+                    self._board.restore(service, saver.load(service))
             self._launch(saver)
 
     def close(self) -> None:
         """Stop, and wait a little until the thread has. Afterwards `pick` raises; close twice is once."""
         with self._lock:
-            following, thread = self._following, self._thread
-            self._closed, self._following, self._thread = True, None, None
-            self._snapshots = {}
+            following, threads = self._following, self._threads
+            self._closed, self._following, self._threads = True, None, ()
+            self._snapshots, self._traffic = {}, {}
         if following is not None:
-            following.stop()
+            _stop(following, self._dispatch)
         self._board.end()
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(self._timing.close)
+        for thread in threads:
+            if thread is not threading.current_thread():
+                thread.join(self._timing.close)
 
     def forked(self) -> None:
         """In a forked child: what is known stays, the thread starts anew at the next use."""
@@ -211,9 +274,10 @@ class Discovery:
             self._following.disown()
         if self._abandon is not None:
             self._abandon()
-        self._following, self._thread, self._abandon = None, None, None
+        self._following, self._threads, self._abandon = None, (), None
         self._lock = threading.Lock()
         self._rng.seed()
+        self._dispatch.forked()
         self._board.forked()
 
     def __enter__(self) -> Self:
@@ -235,40 +299,44 @@ class Discovery:
         await _aside(self.close)
 
     def _launch(self, saver: Saver) -> None:
-        """The thread knows nothing of this object, so that dropping the object ends the thread."""
+        """The threads know nothing of this object, so that dropping the object ends them."""
         following = Following(
             self._access,
             self._board,
             saver,
             self._services,
-            zone=self._zone,
             timing=self._timing,
             rng=self._rng,
         )
-        self._thread = threading.Thread(target=following.run, name="muster-discovery", daemon=True)
-        self._abandon = weakref.finalize(self, following.stop).detach
-        self._thread.start()
+        self._threads = (
+            threading.Thread(target=following.run, name="muster-discovery", daemon=True),
+            threading.Thread(target=self._dispatch.run, name="muster-pickers", daemon=True),
+        )
+        self._abandon = weakref.finalize(self, _stop, following, self._dispatch).detach
+        for thread in self._threads:
+            thread.start()
         self._following = following
         fork.notice(self)
 
-    def _pick_first(self, service: str) -> Endpoint:
-        """`pick` where there is no snapshot, none to choose from, no thread yet, or another spelling of the name."""
+    def _find(self, service: str, port: str | None) -> Traffic:
+        """The traffic there, if anything is known of the service; also where there is no thread yet, and for another spelling."""
         name = self._follow(service)
-        mirror = self._board.mirror(name)
-        rotation = self._snapshots[name].rotation if name in self._snapshots else ()
-        match mirror:
-            case Bound() if rotation:
-                return rotation[next(self._turns[name]) % len(rotation)]
-            case Bound(age=age):
-                raise NoEndpoint(name, "no_healthy", age=age)
-            case Absent(age=age):
-                raise NoEndpoint(name, "absent", age=age)
-            case Pending():
-                raise NoEndpoint(name, "pending")
-            case Failed(reason=reason):
-                raise NoEndpoint(name, "failed", detail=reason)
-            case never:
-                assert_never(never)
+        snapshot = self._snapshots.get(name)
+        if snapshot is None:
+            mirror = self._board.mirror(name)
+            if isinstance(mirror, Failed):
+                raise NoEndpoint(name, "failed", detail=mirror.reason)
+            raise NoEndpoint(name, "pending")
+        return self._dispatch.find(snapshot, port)
+
+    def _check_age(self, traffic: Traffic) -> None:
+        age = self._board.age(traffic.service)
+        if age is not None and self._max_age is not None and age > self._max_age:
+            traffic.count("too_old")
+            raise NoEndpoint(traffic.service, "too_old", age=age)
+
+    def _nobody(self, traffic: Traffic, subset: str | None) -> NoReturn:
+        raise traffic.nobody(subset, self._board.age(traffic.service))
 
     def _follow(self, service: str) -> str:
         """See to it that the service is followed; its name as the registry has it."""
@@ -309,8 +377,13 @@ class Discovery:
         return mirror.reason if isinstance(mirror, Failed) else "pending"
 
     def _in_rotation(self, service: str) -> int:
-        snapshot = self._board.snapshots.get(service)
-        return len(snapshot.rotation) if snapshot else 0
+        traffic = self._traffic.get(service)
+        return len({endpoint.id for endpoint, _ in traffic.shares()}) if traffic else 0
+
+
+def _stop(following: Following, dispatch: Dispatch) -> None:
+    following.stop()
+    dispatch.stop()
 
 
 async def _aside(work: Callable[..., None], *arguments: object) -> None:

@@ -75,7 +75,7 @@ class Disk:
     def path(self, service: str) -> Path:
         return self._directory / f"{service}{_SUFFIX}"
 
-    def load(self, service: str, zone: str = "") -> tuple[Snapshot, float] | None:
+    def load(self, service: str) -> tuple[Snapshot, float] | None:
         """The service as last saved, and how many seconds ago that was. None if there is no file."""
         try:
             with self.path(service).open("rb") as file:
@@ -86,7 +86,7 @@ class Disk:
             return None
         if len(body) > limits.CLIENT_DISK_BYTES or head.sum != _sum(body) or head.service != service:
             raise Unreadable("damaged: its checksum does not match")
-        return _snapshot(head, body, zone), max(0.0, _wall() - saved)
+        return _snapshot(head, body), max(0.0, _wall() - saved)
 
     def save(self, snapshot: Snapshot) -> None:
         path = self.path(snapshot.service)
@@ -155,7 +155,7 @@ def _read_head(line: bytes) -> Head:
         raise Unreadable(f"damaged: {error}") from None
 
 
-def _snapshot(head: Head, body: bytes, zone: str) -> Snapshot:
+def _snapshot(head: Head, body: bytes) -> Snapshot:
     try:
         endpoints = tuple(endpoint.of(instance) for instance in _body.decode(body))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -166,7 +166,6 @@ def _snapshot(head: Head, body: bytes, zone: str) -> Snapshot:
         revision=head.revision,
         exists=head.exists,
         endpoints=endpoints,
-        rotation=endpoint.rotation(endpoints, zone),
         source="disk",
     )
 

@@ -2,7 +2,7 @@
 
 MUSTER_URL          http://a:8500,http://b:8500, or static: and endpoints (static.py)     required
 MUSTER_NAMESPACE    default
-MUSTER_ZONE         the caller's own zone
+MUSTER_ZONE, MUSTER_REGION          where the caller is
 MUSTER_TOKEN, MUSTER_TOKEN_FILE     the latter is read again whenever it is needed
 MUSTER_CA_FILE      certificates to verify registries with, instead of the system's
 MUSTER_CACHE_DIR    where the last known good is kept; empty: nowhere. Default: $XDG_CACHE_HOME/muster or ~/.cache/muster
@@ -21,6 +21,7 @@ class Environment(Struct, frozen=True):
     urls: str
     namespace: str = "default"
     zone: str = ""
+    region: str = ""
     token: str | Path | None = None
     cache_dir: Path | None = None
     dotted_names: bool = False
@@ -37,6 +38,7 @@ def read(environ: Mapping[str, str]) -> Environment:
         urls=environ.get("MUSTER_URL", ""),
         namespace=environ.get("MUSTER_NAMESPACE") or "default",
         zone=environ.get("MUSTER_ZONE", ""),
+        region=environ.get("MUSTER_REGION", ""),
         token=Path(token_file) if token_file else token or None,
         cache_dir=_cache_dir(environ),
         dotted_names=environ.get("MUSTER_DOTTED_NAMES", "").lower() in ("1", "true", "yes", "on"),

@@ -10,15 +10,42 @@ from __future__ import annotations
 
 from typing import Literal
 
-Reason = Literal["pending", "absent", "no_healthy", "failed", "closed"]
+Reason = Literal[
+    "pending",
+    "absent",
+    "no_healthy",
+    "no_port",
+    "no_subset",
+    "remote",
+    "ejected",
+    "too_old",
+    "limit",
+    "failed",
+    "closed",
+]
 
 WHY: dict[Reason, str] = {
     "pending": "no registry has told of it yet",
     "absent": "no instance of this name is registered",
     "no_healthy": "it is registered, but no instance may receive traffic",
+    "no_port": "no instance has an endpoint of this name",
+    "no_subset": "the policy has no endpoint for it in this subset, and no other to fall back on",
+    "remote": "all of it is in other regions, and the policy allows none of them",
+    "ejected": "calls of this process failed everywhere, and the policy allows no panic",
+    "too_old": "no registry has vouched for what is known, for longer than is allowed",
+    "limit": "the policy lets no more calls of this process be under way",
     "failed": "nothing was ever heard of it, and no registry can be asked",
     "closed": "this Discovery is closed",
 }
+
+
+NOBODY: dict[str, Reason] = {
+    "empty": "no_healthy",
+    "subset": "no_subset",
+    "remote": "remote",
+    "unusable": "ejected",
+}
+"""What a picker says, as told here."""
 
 
 class NoEndpoint(LookupError):

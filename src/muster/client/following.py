@@ -55,7 +55,6 @@ class Following:
         saver: Saver,
         services: tuple[str, ...],
         *,
-        zone: str,
         timing: Timing,
         rng: Random,
     ) -> None:
@@ -63,7 +62,6 @@ class Following:
         self._board = board
         self._saver = saver
         self._wanted = services
-        self._zone = zone
         self._timing = timing
         self._rng = rng
         self._rounds = Rounds(len(access.registries), rng, first=timing.retry_first, longest=timing.retry_max)
@@ -113,7 +111,7 @@ class Following:
     def _remembered(self) -> Mirrors:
         """Mirrors that begin with what the board has, which was whole even if whoever wrote it was not."""
         known = dict(self._board.snapshots)
-        return Mirrors(self._wanted, zone=self._zone, restored=known.values())
+        return Mirrors(self._wanted, restored=known.values())
 
     def _attempt(self, registry: Registry) -> Attempt:
         began = self._board.clock()
@@ -191,9 +189,7 @@ class Following:
     def _add_wanted(self) -> None:
         for service in self._wanted:
             if service not in self._mirrors.services:
-                self._mirrors.add(
-                    service, self._board.restore(service, self._saver.load(service, self._zone))
-                )
+                self._mirrors.add(service, self._board.restore(service, self._saver.load(service)))
 
     @contextlib.contextmanager
     def _open(self, registry: Registry) -> Iterator[EventStream]:

@@ -140,6 +140,10 @@ class Requests:
         with self._lock:
             self._drop()
 
+    def anew(self) -> Requests:
+        """The same, with nothing open and nobody holding the lock."""
+        return Requests(self._access, timeout=self._timeout)
+
     def disown(self) -> None:
         """In a forked child: the connection is the parent's; let go of the descriptor and say nothing on it."""
         if self._kept is not None and self._kept.sock is not None:

@@ -34,7 +34,6 @@ from muster.wire.events import (
     position,
 )
 
-from . import endpoint
 from .fold import Given, Kept, ServiceEvent
 from .state import Snapshot
 
@@ -98,15 +97,13 @@ class _Service:
             self.kept.clear()
         self.changed = True
 
-    def snapshot(self, epoch: str, zone: str) -> Snapshot:
-        endpoints = (*self.given.endpoints.values(), *self.kept.endpoints)
+    def snapshot(self, epoch: str) -> Snapshot:
         return Snapshot(
             service=self.name,
             epoch=epoch,
             revision=self.given.revision,
             exists=self.given.exists,
-            endpoints=endpoints,
-            rotation=endpoint.rotation(endpoints, zone),
+            endpoints=(*self.given.endpoints.values(), *self.kept.endpoints),
             unconfirmed=self.kept.ids,
         )
 
@@ -126,10 +123,9 @@ class _Service:
 class Mirrors:
     """The mirrors of one process. `zone` is the caller's own; `restored` is what is known before any stream (from disk)."""
 
-    def __init__(self, services: Iterable[str], *, zone: str = "", restored: Iterable[Snapshot] = ()) -> None:
+    def __init__(self, services: Iterable[str], *, restored: Iterable[Snapshot] = ()) -> None:
         known = {snapshot.service: snapshot for snapshot in restored}
         self._services = {name: _Service(name, known.get(name)) for name in services}
-        self._zone = zone
         self._begun = False
         self._mark = ""
         self._asked: dict[str, int] = {}
@@ -186,7 +182,7 @@ class Mirrors:
         made = []
         for service in self._services.values():
             if service.changed:
-                made.append(service.publish(service.snapshot(self.epoch, self._zone), now))
+                made.append(service.publish(service.snapshot(self.epoch), now))
                 self._vouch(service, now)
         return [snapshot for snapshot in made if snapshot is not None]
 

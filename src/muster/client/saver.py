@@ -35,12 +35,12 @@ class Saver:
     def __repr__(self) -> str:
         return f"<Saver to {self._disk}, {len(self._waiting)} waiting>"
 
-    def load(self, service: str, zone: str) -> tuple[Snapshot, float] | None:
+    def load(self, service: str) -> tuple[Snapshot, float] | None:
         """The service as last saved and the seconds since, or None."""
         if self._disk is None:
             return None
         try:
-            return self._disk.load(service, zone)
+            return self._disk.load(service)
         except (OSError, Unreadable) as error:
             self._failed(service, error)
             return None

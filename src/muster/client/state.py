@@ -18,15 +18,14 @@ Source = Literal["live", "disk"]
 
 
 class Snapshot(Struct, frozen=True):
-    """A service at a revision. `rotation` are the endpoints that take turns; `unconfirmed` are ids that a registry which
-    lost its history no longer lists, kept until it has been up for long enough to know."""
+    """A service at a revision. `unconfirmed` are ids that a registry which lost its history no longer lists, kept until it has
+    been up for long enough to know."""
 
     service: str
     epoch: str
     revision: int
     exists: bool
     endpoints: tuple[Endpoint, ...]
-    rotation: tuple[Endpoint, ...]
     unconfirmed: frozenset[str] = frozenset()
     source: Source = "live"
 

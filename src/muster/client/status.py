@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from .state import Absent, Bound, Failed, Mirror, Pending, Source
 
@@ -30,6 +31,21 @@ class Counts(Struct):
     disk_errors: int = 0
 
 
+class Tally(Struct):
+    """The calls of one service's port since the start. `crossed`: attempts that left the caller's zone; `nobody`: picks in vain,
+    by reason. Added to without a lock: a few of many may be lost."""
+
+    picks: int = 0
+    attempts: int = 0
+    crossed: int = 0
+    retries: int = 0
+    ejections: int = 0
+    nobody: dict[str, int] = {}
+
+    def copy(self) -> Tally:
+        return replace(self, nobody=dict(self.nobody))
+
+
 class Connection(Struct, frozen=True):
     """The stream that is open. `since`: monotonic seconds."""
 
@@ -39,7 +55,8 @@ class Connection(Struct, frozen=True):
 
 
 class ServiceStatus(Struct, frozen=True):
-    """One mirror, in numbers. `age` is None while nothing is known."""
+    """One mirror, in numbers. `age` is None while nothing is known. `calls`: by the name of the port, empty for each instance's
+    first."""
 
     state: Literal["pending", "bound", "absent", "failed"]
     revision: int = 0
@@ -48,6 +65,7 @@ class ServiceStatus(Struct, frozen=True):
     instances: int = 0
     in_rotation: int = 0
     unconfirmed: int = 0
+    calls: dict[str, Tally] = {}
 
 
 class Status(Struct, frozen=True):
@@ -66,7 +84,11 @@ class Status(Struct, frozen=True):
     services: dict[str, ServiceStatus]
 
 
-def of(mirror: Mirror, in_rotation: int) -> ServiceStatus:
+def of(mirror: Mirror, in_rotation: int, calls: dict[str, Tally]) -> ServiceStatus:
+    return replace(_of(mirror, in_rotation), calls=calls)
+
+
+def _of(mirror: Mirror, in_rotation: int) -> ServiceStatus:
     match mirror:
         case Pending():
             return ServiceStatus("pending")

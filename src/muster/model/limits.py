@@ -319,6 +319,19 @@ CLIENT_TEMPORARY_S = 60.0
 """A temporary file this old was left behind by a process that died."""
 CLIENT_ANSWER_BYTES = 64 * 1024 * 1024
 """The longest answer the library reads: a list of the largest service."""
+CLIENT_BUILD_SHARE = 0.05
+"""The part of a core that making one service's pickers may take: building one for 10,000 endpoints takes 12 ms, and a service of
+that size changes all the time."""
+CLIENT_BUILD_QUICK_S = 0.001
+"""A picker that takes no longer is made at every change: up to some 500 endpoints."""
+CLIENT_BUILD_LATE_S = 1.0
+"""How late a picker may be for that. Whoever has left is passed over meanwhile."""
+CLIENT_PORTS = 16
+"""Ports of one service that pickers are kept for, by name; more are served, and cost a build for every pick."""
+CLIENT_REPORT_AGAIN_S = 2.0
+"""Nobody is reported twice within this: a suspicion is decided in less, and the registry takes one in so long."""
+CLIENT_REPORTS = 20
+"""Reports within that time: what the registry takes from one address."""
 CLIENT_CLOSE_S = 3.0
 """`close()` waits this long for the thread: longer than one attempt to connect."""
 PANIC_THRESHOLD = 0.5

@@ -4,13 +4,14 @@
     memory.start(peer) ... memory.finish(peer, outcome, ...)      around every attempt
     memory.tick(now, rng)                                         when `due` has come: ejected ones return, rates are compared
 
-`version` changes whenever somebody is taken out or comes back: pickers built before are then out of date. Calls of several
-threads must follow each other, not overlap: whoever shares a memory holds a lock.
+`version` changes whenever somebody is taken out or comes back: pickers built before are then out of date. Threads that share a
+memory give it a lock, which is held for as long as one of these calls takes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -50,9 +51,12 @@ class Peer:
 
 
 class Memory:
-    """Of one service. `due`: when `tick` should be called next (s)."""
+    """Of one service. `due`: when `tick` should be called next (s). `lock`: for whoever shares it between threads."""
 
-    def __init__(self, policy: Policy, now: float) -> None:
+    def __init__(
+        self, policy: Policy, now: float, lock: AbstractContextManager[object] | None = None
+    ) -> None:
+        self._lock = lock or nullcontext()
         self.policy = policy
         self.version = 0
         self.due = now + policy.outlier_detection.interval
@@ -70,61 +74,81 @@ class Memory:
 
     def obey(self, policy: Policy) -> None:
         """Another policy from now on; what was seen stays."""
-        self.policy = policy
-        self.version += 1
+        with self._lock:
+            self.policy = policy
+            self.version += 1
 
     def adopt(self, endpoints: Sequence[Target], now: float) -> list[Peer]:
-        """One peer for each endpoint, in their order. A new incarnation of an instance is a new peer."""
-        since = now if self._looked else ALWAYS
-        self._looked = True
-        known, peers = self._peers, dict[tuple[str, int], Peer]()
-        for endpoint in endpoints:
-            instance = endpoint.instance
-            key = (instance.instance_id, instance.generation)
-            peers[key] = known.get(key) or Peer(since)
-        self._peers = peers
+        """One peer for each endpoint, in their order. A new incarnation of an instance is a new peer. Whoever is not among them
+        is out: a picker that still knows it passes over it."""
+        with self._lock:
+            since = now if self._looked else ALWAYS
+            self._looked = True
+            known, peers = self._peers, dict[tuple[str, int], Peer]()
+            for endpoint in endpoints:
+                key = _key(endpoint)
+                peers[key] = known.get(key) or Peer(since)
+            for key in known.keys() - peers.keys():
+                known[key].out = True
+            self._peers = peers
         return list(peers.values()) if len(peers) == len(endpoints) else [peers[_key(e)] for e in endpoints]
 
     def start(self, peer: Peer) -> None:
         """An attempt begins. Finish it, whatever becomes of it."""
-        peer.outstanding += 1
-        self.active += 1
+        with self._lock:
+            peer.outstanding += 1
+            self.active += 1
 
     def finish(self, peer: Peer, outcome: Outcome, *, started: float, now: float, rng: Random) -> None:
         """How the attempt begun at `started` ended (s)."""
-        peer.outstanding -= 1
-        self.active -= 1
-        if outcome is Outcome.SUCCESS:
-            self._succeeded(peer, started, now)
-        elif outcome is Outcome.CANCELLED:
-            self._changed_if(peer, peer.breaker.gave_up(now))
-        else:
-            self._failed(peer, outcome, started, now, rng)
+        with self._lock:
+            peer.outstanding -= 1
+            self.active -= 1
+            if outcome is Outcome.SUCCESS:
+                self._succeeded(peer, started, now)
+            elif outcome is Outcome.CANCELLED:
+                self._changed_if(peer, peer.breaker.gave_up(now))
+            else:
+                self._failed(peer, outcome, started, now, rng)
 
     def begin_retry(self) -> None:
         """A retry was decided on: it counts against the budget from now until it is over."""
-        self.retries += 1
+        with self._lock:
+            self.retries += 1
 
     def end_retry(self) -> None:
-        self.retries -= 1
+        with self._lock:
+            self.retries -= 1
 
     def begin_trial(self, peer: Peer, now: float) -> bool:
         """Whether the next request may try an endpoint whose breaker is open: from here on, only this one."""
-        if peer.record.ejected_at is not None or not peer.breaker.ready(now):
-            return False
-        peer.breaker.begin_trial(now, self.policy.timeouts.request or limits.BREAKER_TRIAL_S)
-        self._changed(peer)
-        return True
+        with self._lock:
+            if peer.record.ejected_at is not None or not peer.breaker.ready(now):
+                return False
+            peer.breaker.begin_trial(now, self.policy.timeouts.request or limits.BREAKER_TRIAL_S)
+            self._changed(peer)
+            return True
 
     def eject(self, peer: Peer, cause: Cause, now: float, *, jitter: float = 0.0) -> None:
         """Take it out, whatever else is out. It comes back as if outlier detection had done it."""
-        peer.record.eject(cause, now, self.policy.outlier_detection, jitter)
-        self._changed(peer)
+        with self._lock:
+            self._take_out(peer, cause, now, jitter)
 
     def tick(self, now: float, rng: Random) -> None:
         """The sweep of outlier detection, if it is due."""
-        if now < self.due:
-            return
+        if now >= self.due:
+            with self._lock:
+                self._sweep(now, rng)
+
+    def turn(self, name: object, rng: Random) -> Callable[[], int]:
+        """The counter of a rotation: it goes on where the last picker's stopped, and the first begins anywhere."""
+        if name not in self._turns:
+            if len(self._turns) >= limits.ZONES:
+                self._turns.clear()
+            self._turns[name] = count(rng.randrange(limits.STRIDE_WEIGHT))
+        return self._turns[name].__next__
+
+    def _sweep(self, now: float, rng: Random) -> None:
         terms = self.policy.outlier_detection
         self.due = now + terms.interval
         peers = {peer.record: peer for peer in self._peers.values()}
@@ -138,14 +162,6 @@ class Memory:
             for record, cause in list(outliers.unusual(peers, terms)):
                 self._eject(peers[record], cause, now, rng)
         outliers.forgive(peers, now, terms)
-
-    def turn(self, name: object, rng: Random) -> Callable[[], int]:
-        """The counter of a rotation: it goes on where the last picker's stopped, and the first begins anywhere."""
-        if name not in self._turns:
-            if len(self._turns) >= limits.ZONES:
-                self._turns.clear()
-            self._turns[name] = count(rng.randrange(limits.STRIDE_WEIGHT))
-        return self._turns[name].__next__
 
     def _succeeded(self, peer: Peer, started: float, now: float) -> None:
         """What happens nearly always, and so takes the shortest way."""
@@ -171,7 +187,11 @@ class Memory:
         if peer.record.ejected_at is not None or not outliers.may_eject(self._records(), terms):
             return
         if outliers.enforced(cause, terms, rng):
-            self.eject(peer, cause, now, jitter=rng.random() * terms.max_ejection_time_jitter)
+            self._take_out(peer, cause, now, rng.random() * terms.max_ejection_time_jitter)
+
+    def _take_out(self, peer: Peer, cause: Cause, now: float, jitter: float) -> None:
+        peer.record.eject(cause, now, self.policy.outlier_detection, jitter)
+        self._changed(peer)
 
     def _records(self) -> Iterable[Record]:
         return (peer.record for peer in self._peers.values())

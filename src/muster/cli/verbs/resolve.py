@@ -15,7 +15,7 @@ from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
 from muster.cli.text import shown
 from muster.client import Bound, Endpoint, NoEndpoint, NotReady
-from muster.client.endpoint import of, rotation
+from muster.client.endpoint import of
 from muster.wire.view import InstanceView
 
 WAIT_S = 3.0
@@ -58,7 +58,7 @@ def command(target: Target, service: str, zone: str, everything: bool, wait: flo
         tls=access.tls,
         dotted_names=True,
     ) as discovery:
-        choices = _choices(discovery, service, zone, wait, everything=everything)
+        choices = _choices(discovery, service, wait, everything=everything)
     if everything:
         show(choices, output, lambda: _table(choices))
     elif output == "table":
@@ -67,9 +67,7 @@ def command(target: Target, service: str, zone: str, everything: bool, wait: flo
         show(choices[0], output, lambda: _table(choices))
 
 
-def _choices(
-    discovery: muster.Discovery, service: str, zone: str, wait: float, *, everything: bool
-) -> list[Choice]:
+def _choices(discovery: muster.Discovery, service: str, wait: float, *, everything: bool) -> list[Choice]:
     try:
         discovery.wait_ready(wait)
         picked = [discovery.pick(service)]
@@ -80,7 +78,8 @@ def _choices(
     mirror = discovery.mirror(service)
     age = mirror.age if isinstance(mirror, Bound) else 0.0
     if everything:
-        picked = list(rotation([of(view) for view in discovery.instances(service)], zone))
+        used = discovery.shares(service)
+        picked = [of(view) for view in discovery.instances(service) if view.instance_id in used]
     return [_choice(endpoint, age) for endpoint in picked]
 
 

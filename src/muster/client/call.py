@@ -1,0 +1,126 @@
+"""One request of the caller's, with as many attempts as the policy grants: each on another instance, within budget and deadline.
+
+    with discovery.call("inventory", idempotent=True) as call:
+        wait = 0.0
+        while wait is not None:
+            time.sleep(wait)
+            attempt = call.attempt()
+            try:
+                answer = send(attempt.endpoint, timeout=call.patience)
+            except OSError as error:
+                wait = call.failed(Failure(of_exception(error)))
+            else:
+                wait = call.answered(answer.status)
+
+Nothing here waits or sends: the integrations do, each in its library's way (`muster.integrations`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from muster.policy import retry
+from muster.policy.admission import admit
+from muster.policy.outcome import Outcome, of_status
+from muster.policy.retry import Failure, Request, Retry
+
+from .attempt import Attempt, of_exception
+from .endpoint import Endpoint
+from .errors import NoEndpoint
+from .traffic import Traffic
+
+Pick = Callable[[tuple[Endpoint, ...]], Endpoint]
+"""One that is not among these, if there is any."""
+
+
+class Call:
+    """A context manager, which finishes what is under way when it is left. `timeout`: how long the caller waits in all (s); None:
+    as long as the policy says."""
+
+    def __init__(
+        self, traffic: Traffic, pick: Pick, *, idempotent: bool, timeout: float | None = None
+    ) -> None:
+        now = traffic.clock()
+        deadline = retry.deadline(traffic.policy, now) if timeout is None else now + timeout
+        self.request = Request(idempotent, deadline)
+        self._traffic = traffic
+        self._pick = pick
+        self._tried: tuple[Endpoint, ...] = ()
+        self._attempt: Attempt | None = None
+        self._answered = False
+        self._retrying = False
+
+    def __repr__(self) -> str:
+        return f"<Call of {self._traffic.service}, {len(self._tried)} attempts>"
+
+    @property
+    def attempts(self) -> int:
+        return len(self._tried)
+
+    @property
+    def patience(self) -> float | None:
+        """How long the next attempt may take (s). None: for ever."""
+        return retry.patience(self._traffic.policy, self.request, self._traffic.clock())
+
+    @property
+    def connect_timeout(self) -> float:
+        """How long it may take to connect (s)."""
+        return self._traffic.policy.timeouts.connect
+
+    def attempt(self) -> Attempt:
+        """The next attempt begins. Raises `NoEndpoint`, also if the policy lets no more calls be under way."""
+        traffic = self._traffic
+        if not self._tried and (limit := admit(traffic.policy.limits, traffic.memory)):
+            traffic.count("limit")
+            raise NoEndpoint(traffic.service, "limit", detail=limit)
+        endpoint = self._pick(self._tried)
+        self._tried = (*self._tried, endpoint)
+        self._attempt = endpoint.attempt()
+        return self._attempt
+
+    def answered(self, status: int, *, retry_after: float | None = None) -> float | None:
+        """With this HTTP status. Seconds to wait before the next attempt; None: this is the answer. A success is not over yet:
+        `finish`, or leave the call, when all of it has been read."""
+        outcome = of_status(status)
+        failure = Failure(outcome, status, retry_after)
+        if outcome is Outcome.SUCCESS and not retry.conditions(failure, self._traffic.policy):
+            self._answered = True
+            return None
+        return self.failed(failure)
+
+    def failed(self, failure: Failure) -> float | None:
+        """Seconds to wait before the next attempt; None: there is none, and what there is, is the answer."""
+        self.finish(failure.outcome)
+        traffic = self._traffic
+        now = traffic.clock()
+        decision = retry.decide(
+            traffic.policy, self.attempts, failure, self.request, traffic.memory, now, traffic.rng
+        )
+        if not isinstance(decision, Retry):
+            return None
+        traffic.memory.begin_retry()
+        traffic.tally.retries += 1
+        self._retrying = True
+        return decision.at - now
+
+    def finish(self, outcome: Outcome = Outcome.SUCCESS) -> None:
+        """The attempt under way is over. Twice is once."""
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.finish(outcome)
+        if self._retrying:
+            self._retrying = False
+            self._traffic.memory.end_retry()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self.finish(of_exception(error))
+        else:
+            self.finish(Outcome.SUCCESS if self._answered else Outcome.CANCELLED)

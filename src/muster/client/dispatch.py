@@ -1,0 +1,130 @@
+"""All the traffic of a `Discovery`: one `Traffic` for every service and port that is called, and the thread that keeps their
+pickers up to date.
+
+`table` is what a pick looks into: by service, or by service and port. Readers take no lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
+from random import Random
+
+from muster.model import limits
+from muster.model.policy import DEFAULT, Policy
+from muster.policy.endpoint import Place
+
+from .reports import Reports
+from .state import Snapshot
+from .status import Tally
+from .traffic import Traffic
+
+Route = str | tuple[str, str]
+
+
+class Dispatch:
+    """`policies`: of services whose policy this process decides itself, whatever the registry has."""
+
+    def __init__(
+        self,
+        place: Place,
+        policies: Mapping[str, Policy],
+        reports: Reports,
+        *,
+        clock: Callable[[], float],
+        rng: Random,
+    ) -> None:
+        self.place = place
+        self.table: dict[Route, Traffic] = {}
+        self._own = dict(policies)
+        self._told: dict[str, Policy] = {}
+        self._reports = reports
+        self._clock = clock
+        self._rng = rng
+        self._lock = threading.Lock()
+        self._stale: SimpleQueue[Traffic | None] = SimpleQueue()
+        self._over = threading.Event()
+
+    def __repr__(self) -> str:
+        return f"<Dispatch of {len(self.table)} services and ports from {self.place}>"
+
+    def policy(self, service: str) -> Policy:
+        """What this process obeys."""
+        return self._own.get(service) or self._told.get(service) or DEFAULT
+
+    def show(self, snapshot: Snapshot) -> None:
+        """A new snapshot, before readers have it."""
+        with self._lock:
+            known = self._of(snapshot.service)
+            if not known:
+                self.table[snapshot.service] = self._made(snapshot, None)
+        for traffic in known:
+            traffic.show(snapshot)
+
+    def obey(self, service: str, policy: Policy | None) -> None:
+        """The registry's document for the service; None: it has none."""
+        with self._lock:
+            before = self.policy(service)
+            if policy is None:
+                self._told.pop(service, None)
+            else:
+                self._told[service] = policy
+            now, known = self.policy(service), self._of(service)
+        if now != before:
+            for traffic in known:
+                traffic.obey(now)
+
+    def find(self, snapshot: Snapshot, port: str | None) -> Traffic:
+        """The traffic to a port, made when it is first asked for."""
+        service = snapshot.service
+        route: Route = service if port is None else (service, port)
+        with self._lock:
+            known = self.table.get(route)
+            if known is not None:
+                return known
+            made = self._made(snapshot, port)
+            if len(self._of(service)) < limits.CLIENT_PORTS:
+                self.table[route] = made
+            return made
+
+    def tallies(self, service: str) -> dict[str, Tally]:
+        """By port; copies."""
+        with self._lock:
+            return {traffic.port or "": traffic.tally.copy() for traffic in self._of(service)}
+
+    def run(self) -> None:
+        """A thread: makes those pickers anew that are out of date."""
+        while (traffic := self._stale.get()) is not None:
+            if (wait := traffic.wait) > 0:
+                self._over.wait(min(wait, limits.CLIENT_BUILD_LATE_S))
+            traffic.rebuild()
+
+    def stop(self) -> None:
+        """From any thread, and at the interpreter's exit: `run` returns soon. Waits for nothing."""
+        self._over.set()
+        self._stale.put(None)
+        self._reports.stop()
+
+    def forked(self) -> None:
+        """In the child: calls under way are the parent's, and locks may be held by threads that do not exist here."""
+        self.table.clear()
+        self._lock = threading.Lock()
+        self._stale = SimpleQueue()
+        self._over = threading.Event()
+        self._reports.forked()
+
+    def _made(self, snapshot: Snapshot, port: str | None) -> Traffic:
+        return Traffic(
+            snapshot,
+            port,
+            self.policy(snapshot.service),
+            place=self.place,
+            clock=self._clock,
+            rng=self._rng,
+            ask=self._stale.put,
+            suspect=self._reports.tell,
+        )
+
+    def _of(self, service: str) -> list[Traffic]:
+        return [traffic for traffic in self.table.values() if traffic.service == service]

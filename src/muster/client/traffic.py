@@ -1,0 +1,192 @@
+"""One port of one service, as this process calls it: its policy, what was seen of its endpoints, and the picker made of both.
+
+A pick reads the picker and takes no lock. Pickers are made in the background: with every snapshot, and again when a call has
+taken an endpoint out or a deadline has passed. One that is out of date passes over whoever left since, so a service whose
+picker costs much is built for several changes at once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Mapping
+from random import Random
+
+from muster.model import limits
+from muster.model.policy import Policy
+from muster.policy.building import build
+from muster.policy.endpoint import Place
+from muster.policy.memory import Memory, Peer
+from muster.policy.outcome import MEANINGS, Outcome
+from muster.policy.picker import Picker
+from muster.policy.rotation import Key
+
+from .endpoint import Endpoint
+from .errors import NOBODY, NoEndpoint
+from .state import Snapshot
+from .status import Tally
+
+Ask = Callable[["Traffic"], None]
+"""Have the picker made anew, soon and elsewhere."""
+Suspect = Callable[[Endpoint], None]
+"""A call of this endpoint failed in a way that the registry should know of."""
+
+
+class Traffic:
+    """`port`: the name of the endpoints called; None: each instance's first. Shared by all threads."""
+
+    __slots__ = (
+        "_ask",
+        "_asked",
+        "_building",
+        "_earliest",
+        "_picker",
+        "_suspect",
+        "clock",
+        "memory",
+        "place",
+        "policy",
+        "port",
+        "rng",
+        "snapshot",
+        "tally",
+    )
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        port: str | None,
+        policy: Policy,
+        *,
+        place: Place,
+        clock: Callable[[], float],
+        rng: Random,
+        ask: Ask,
+        suspect: Suspect,
+    ) -> None:
+        self.snapshot = snapshot
+        self.port = port
+        self.policy = policy
+        self.place = place
+        self.clock = clock
+        self.rng = rng
+        self.tally = Tally()
+        self.memory = Memory(policy, clock(), threading.Lock())
+        self._ask = ask
+        self._suspect = suspect
+        self._asked = False
+        self._building = threading.Lock()
+        self._picker = self._build()
+
+    def __repr__(self) -> str:
+        return f"<Traffic to {self.service}{f' {self.port}' if self.port else ''}, {self._picker!r}>"
+
+    @property
+    def service(self) -> str:
+        return self.snapshot.service
+
+    def pick(
+        self,
+        key: Key | None,
+        headers: Mapping[str, str] | None,
+        subset: str | None,
+        avoid: Collection[Endpoint],
+    ) -> Endpoint | None:
+        """None: nobody, and `nobody` says why."""
+        now, picker = self.clock(), self._picker
+        if not picker.fresh(now):
+            self.ask()
+        peers = () if not avoid else [one.peer for one in avoid if one.peer is not None]
+        choice = picker.pick(self.rng, now, key=key, headers=headers, subset=subset, avoid=peers)
+        if choice is None:
+            return None
+        self.tally.picks += 1
+        chosen = choice.endpoint
+        return Endpoint(chosen.host, chosen.port, chosen.instance, choice.peer, self)
+
+    def count(self, reason: str) -> None:
+        """A pick in vain."""
+        self.tally.nobody[reason] = self.tally.nobody.get(reason, 0) + 1
+
+    def nobody(self, subset: str | None, age: float | None) -> NoEndpoint:
+        """Why there was nothing to pick, counted."""
+        reason, detail = NOBODY[self._picker.reason(subset)], ""
+        listed = self.snapshot.endpoints
+        if reason == "no_subset":
+            detail = subset or ""
+        elif reason == "no_healthy" and not (self.snapshot.exists or listed):
+            reason = "absent"
+        elif reason == "no_healthy" and self.port is not None and listed:
+            reason, detail = "no_port", self.port
+        self.count(reason)
+        return NoEndpoint(self.service, reason, age=age, detail=detail)
+
+    def shares(self) -> Iterator[tuple[Endpoint, float]]:
+        """Who gets which part of the calls in the long run."""
+        for choice, share in self._picker.shares():
+            yield choice.endpoint, share
+
+    def start(self, endpoint: Endpoint, peer: Peer) -> None:
+        """An attempt begins."""
+        self.memory.start(peer)
+        self.tally.attempts += 1
+        if self.place.zone and endpoint.instance.zone != self.place.zone:
+            self.tally.crossed += 1
+
+    def finish(self, endpoint: Endpoint, peer: Peer, outcome: Outcome, started: float) -> None:
+        """It is over. Whoever is taken out for it is passed over from this moment on, by every thread."""
+        was_out = peer.out
+        self.memory.finish(peer, outcome, started=started, now=self.clock(), rng=self.rng)
+        if peer.out is not was_out:
+            self.tally.ejections += peer.out
+            self.ask()
+        if MEANINGS[outcome].suspect:
+            self._suspect(endpoint)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """What the registry says now. When this returns, nobody is picked any more who is not in it."""
+        with self._building:
+            self.snapshot = snapshot
+            if self.clock() >= self._earliest:
+                self._picker = self._build()
+                return
+            self.memory.adopt(self._endpoints(), self.clock())
+        self.ask()
+
+    def obey(self, policy: Policy) -> None:
+        with self._building:
+            self.policy = policy
+            self.memory.obey(policy)
+            self._picker = self._build()
+
+    def rebuild(self) -> None:
+        with self._building:
+            self._picker = self._build()
+
+    def ask(self) -> None:
+        if not self._asked:
+            self._asked = True
+            self._ask(self)
+
+    @property
+    def wait(self) -> float:
+        """How long to put the next build off (s)."""
+        return self._earliest - self.clock()
+
+    def _build(self) -> Picker[Endpoint]:
+        began = self.clock()
+        self._asked = False
+        picker = build(self._endpoints(), self.policy, self.place, self.memory, began, self.rng)
+        took = self.clock() - began
+        dear = took > limits.CLIENT_BUILD_QUICK_S
+        self._earliest = began + min(dear * took / limits.CLIENT_BUILD_SHARE, limits.CLIENT_BUILD_LATE_S)
+        return picker
+
+    def _endpoints(self) -> tuple[Endpoint, ...]:
+        if self.port is None:
+            return self.snapshot.endpoints
+        return tuple(
+            Endpoint(one.host, named.port, one.instance)
+            for one in self.snapshot.endpoints
+            for named in one.instance.endpoints
+            if named.name == self.port
+        )

@@ -1,0 +1,135 @@
+"""requests: an adapter that finds, chooses and retries.
+
+    with muster.Discovery.from_env(["inventory"]) as discovery, requests.Session() as session:
+        session.mount("http+svc://", Adapter(discovery))
+        session.get("http+svc://inventory/stock", timeout=5)
+
+requests looks for the beginning of a URL, hence the scheme; `https+svc://` is its like, and `http://inventory.svc` can be mounted
+for one service. Exceptions are requests' own; nobody to call is a `ConnectionError` whose cause is `muster.NoEndpoint`. The retries
+are the policy's, not urllib3's. `response.endpoint` tells who answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+import requests  # noqa: TID251 - the client that this is for
+from msgspec import Struct
+from requests.adapters import HTTPAdapter  # noqa: TID251
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+from muster.client.discovery import Discovery
+from muster.client.endpoint import Endpoint
+from muster.client.errors import NoEndpoint
+from muster.policy import retry
+from muster.policy.outcome import Outcome
+from muster.policy.rotation import Key
+
+from .naming import scheme_of, service_of
+from .steps import Send, exchange, run
+
+KeyOf = Callable[[requests.PreparedRequest], Key | None]
+_UNCONNECTED: Final = (NewConnectionError, ConnectTimeoutError)
+
+
+class Adapter(HTTPAdapter):
+    """`port`: the name of the port to call; None: each instance's first. `key`: of a request, for policies that go by keys.
+    `options`: those of `HTTPAdapter`."""
+
+    def __init__(
+        self, discovery: Discovery, *, port: str | None = None, key: KeyOf | None = None, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        self._discovery = discovery
+        self._port = port
+        self._key = key
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        def attempt(step: Send) -> _Answered:
+            sent = _addressed(request, step.endpoint)
+            bounds = _timeouts(timeout, step)
+            response = super(Adapter, self).send(sent, stream, bounds, verify, cert, proxies)
+            if not stream:
+                _ = response.content  # read here, so that a body that breaks counts
+            response.request, response.url = request, request.url or ""
+            vars(response)["endpoint"] = step.endpoint  # told to whoever asks
+            return _Answered(response)
+
+        try:
+            call = self._call(request)
+            replayable = request.body is None or isinstance(request.body, str | bytes)
+            steps = exchange(call, outcome, replayable=replayable)
+            answer, call = run(steps, attempt, lambda answer: answer.response.close())
+        except NoEndpoint as nobody:
+            raise requests.ConnectionError(str(nobody), request=request) from nobody
+        call.finish()
+        response: requests.Response = answer.response
+        return response
+
+    def _call(self, request: requests.PreparedRequest) -> Any:
+        headers = dict(request.headers)
+        return self._discovery.call(
+            service_of(urlsplit(request.url or "").hostname or ""),
+            self._port,
+            idempotent=retry.idempotent(request.method or "GET", headers),
+            key=self._key(request) if self._key else None,
+            headers=headers,
+        )
+
+
+class _Answered(Struct, frozen=True):
+    response: requests.Response
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    @property
+    def retry_after(self) -> str | None:
+        return self.response.headers.get("Retry-After")
+
+
+def outcome(error: Exception) -> Outcome | None:
+    """What an exception of requests' says of the instance. None: it is not one of those."""
+    match error:
+        case requests.ConnectTimeout() | requests.exceptions.SSLError():
+            return Outcome.CONNECT
+        case requests.Timeout():
+            return Outcome.TIMEOUT
+        case requests.ConnectionError() if _never_connected(error):
+            return Outcome.CONNECT
+        case requests.ConnectionError() | requests.exceptions.ChunkedEncodingError():
+            return Outcome.RESET
+        case _:
+            return None
+
+
+def _never_connected(error: requests.ConnectionError) -> bool:
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, _UNCONNECTED)
+
+
+def _addressed(request: requests.PreparedRequest, endpoint: Endpoint) -> requests.PreparedRequest:
+    """The request as one instance gets it: `Host` stays what the caller wrote."""
+    sent, url = request.copy(), urlsplit(request.url or "")
+    sent.url = urlunsplit((scheme_of(url.scheme), endpoint.address, url.path or "/", url.query, ""))
+    sent.headers.setdefault("Host", url.netloc.rpartition("@")[2])
+    return sent
+
+
+def _timeouts(told: Any, step: Send) -> Any:
+    """(connect, read) of the caller, within what the policy leaves."""
+    connect, read = told if isinstance(told, tuple) else (told, told)
+    bounds = ((connect, step.connect, step.patience), (read, step.patience))
+    first, second = (min((b for b in bound if b is not None), default=None) for bound in bounds)
+    return first, second

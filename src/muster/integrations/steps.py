@@ -1,0 +1,145 @@
+"""How a request is sent, tried again and given up, once for every library and for threads and loops alike.
+
+`exchange` decides and does nothing: it yields what is to be done, and is sent what came of it. `run` and `run_async` do it.
+
+    steps = exchange(call, replayable)          a generator of Send | Discard | Wait, which returns the answer
+    answer = run(steps, send, discard)          send(Send) -> the library's answer, or its exception
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Generator
+from typing import Any, Protocol, TypeVar, assert_never
+
+from msgspec import Struct
+
+from muster.client.call import Call
+from muster.client.endpoint import Endpoint
+from muster.policy.outcome import Outcome
+from muster.policy.retry import Failure, retry_after
+
+
+class Answer(Protocol):
+    """What all libraries' answers have in common, by a view of it."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def retry_after(self) -> str | None: ...
+
+
+A = TypeVar("A", bound=Answer)
+
+
+class Send(Struct, frozen=True):
+    """An attempt at `endpoint`, which may take `patience` s (None: for ever), and `connect` s to connect."""
+
+    endpoint: Endpoint
+    patience: float | None
+    connect: float
+
+
+class Discard(Struct, frozen=True):
+    """Close this answer: another attempt is made."""
+
+    answer: Any
+
+
+class Wait(Struct, frozen=True):
+    seconds: float
+
+
+Step = Send | Discard | Wait
+Outcomes = Callable[[Exception], Outcome | None]
+"""What an exception of the library's says of the instance. None: it is not one of those, and goes up as it is."""
+
+
+def exchange(call: Call, outcomes: Outcomes, *, replayable: bool) -> Generator[Step, Any, tuple[Any, Call]]:
+    """`replayable`: whether the request can be sent once more. The answer's call is finished by whoever has read it."""
+    try:
+        while True:
+            attempt = call.attempt()
+            try:
+                answer = yield Send(attempt.endpoint, call.patience, call.connect_timeout)
+            except Exception as error:
+                outcome = outcomes(error)
+                wait = None if outcome is None else call.failed(Failure(outcome))
+                if wait is None or not replayable:
+                    raise
+            else:
+                wait = call.answered(answer.status, retry_after=retry_after(answer.retry_after))
+                if wait is None or not replayable:
+                    return answer, call
+                yield Discard(answer)
+            yield Wait(wait)
+    except BaseException:
+        call.finish(Outcome.CANCELLED)
+        raise
+
+
+def run(
+    steps: Generator[Step, Any, tuple[A, Call]],
+    send: Callable[[Send], A],
+    discard: Callable[[A], None],
+) -> tuple[A, Call]:
+    """In the caller's thread."""
+
+    def done(step: Step) -> A | None:
+        match step:
+            case Send():
+                return send(step)
+            case Discard(answer):
+                discard(answer)
+            case Wait(seconds):
+                time.sleep(seconds)  # noqa: TID251 - a caller's thread, and nothing that could end this early
+            case _:
+                assert_never(step)
+        return None
+
+    try:
+        step = next(steps)
+        while True:
+            try:
+                result = done(step)
+            except BaseException as error:  # noqa: BLE001 - the steps decide, and raise it again
+                step = steps.throw(error)
+            else:
+                step = steps.send(result)
+    except StopIteration as end:
+        answered: tuple[A, Call] = end.value
+        return answered
+
+
+async def run_async(
+    steps: Generator[Step, Any, tuple[A, Call]],
+    send: Callable[[Send], Awaitable[A]],
+    discard: Callable[[A], Awaitable[None]],
+) -> tuple[A, Call]:
+    """On the caller's loop."""
+    import asyncio  # whoever is here has it
+
+    async def done(step: Step) -> A | None:
+        match step:
+            case Send():
+                return await send(step)
+            case Discard(answer):
+                await discard(answer)
+            case Wait(seconds):
+                await asyncio.sleep(seconds)
+            case _:
+                assert_never(step)
+        return None
+
+    try:
+        step = next(steps)
+        while True:
+            try:
+                result = await done(step)
+            except BaseException as error:  # noqa: BLE001 - the steps decide, and raise it again
+                step = steps.throw(error)
+            else:
+                step = steps.send(result)
+    except StopIteration as end:
+        answered: tuple[A, Call] = end.value
+        return answered

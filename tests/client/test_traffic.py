@@ -1,0 +1,311 @@
+"""Whom calls go to, and what failed ones change."""
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+
+import pytest
+from tests.client.conftest import Follow, ports, until
+
+from muster.client import Discovery, NoEndpoint
+from muster.client.endpoint import Endpoint
+from muster.model.instance import Endpoint as Port
+from muster.model.policy import Balancer, Locality, Policy, Route, Split, Subset
+from muster.model.resilience import Breaker, Retries
+from muster.policy.outcome import Outcome
+from muster.testing import FakeRegistry
+from muster.testing.clock import ManualClock
+
+
+def service(registry: FakeRegistry, count: int, **fields: object) -> None:
+    for port in range(1, count + 1):
+        registry.add("web", port=port, **fields)
+
+
+def picked(discovery: Discovery, times: int = 200, **options: object) -> set[int]:
+    return {discovery.pick("web", **options).port for _ in range(times)}  # type: ignore[arg-type]
+
+
+def eventually(discovery: Discovery, holds: Callable[[], bool]) -> None:
+    """Pickers are made in a thread of their own, which wakes nobody: look at every word from the registry."""
+    until(discovery, holds)
+
+
+def fail(endpoint: Endpoint, outcome: Outcome = Outcome.CONNECT) -> None:
+    endpoint.attempt().finish(outcome)
+
+
+def one(discovery: Discovery, port: int) -> Endpoint:
+    return next(e for e in iter(lambda: discovery.pick("web"), None) if e.port == port)
+
+
+# --- what the policy says
+
+
+def test_the_own_zone_comes_first(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1, zone="a")
+    registry.add("web", port=2, zone="b")
+    discovery = follow("web", zone="b")
+    discovery.wait_ready()
+    assert picked(discovery) == {2}
+
+
+def test_another_region_is_not_used_unless_the_policy_says_so(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1, region="us")
+    here = follow("web", region="eu")
+    here.wait_ready()
+    with pytest.raises(NoEndpoint, match="other regions") as caught:
+        here.pick("web")
+    assert caught.value.reason == "remote"
+    anywhere = follow("web", region="eu", policies={"Web": Policy(locality=Locality(remote=True))})
+    anywhere.wait_ready()
+    assert picked(anywhere) == {1}
+
+
+def test_ports_are_found_by_name(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1, endpoints=(Port("default", 1, "http"), Port("grpc", 2, "grpc")))
+    registry.add("web", port=3)
+    discovery = follow("web")
+    discovery.wait_ready()
+    assert picked(discovery) == {1, 3}
+    assert picked(discovery, port="grpc") == {2}
+    with pytest.raises(NoEndpoint, match="metrics") as caught:
+        discovery.pick("web", "metrics")
+    assert caught.value.reason == "no_port"
+
+
+def test_a_port_follows_changes_too(registry: FakeRegistry, follow: Follow) -> None:
+    discovery = follow("web")
+    discovery.wait_ready()
+    with pytest.raises(NoEndpoint):
+        discovery.pick("web", "grpc")
+    registry.add("web", port=1, endpoints=(Port("grpc", 2, "grpc"),))
+    until(discovery, lambda: ports(discovery) == {1})
+    assert picked(discovery, port="grpc") == {2}
+
+
+CANARY = Policy(
+    subsets=(
+        Subset(name="old", version="1"),
+        Subset(name="new", version="2"),
+        Subset(name="none", version="3"),
+    ),
+    splits=(Split(subset="old", weight=95), Split(subset="new", weight=5)),
+    routes=(Route(header="x-canary", subset="new"),),
+    fallback="no_fallback",
+)
+
+
+def test_a_canary_gets_its_share_and_whoever_asks_for_it(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1, version="1")
+    registry.add("web", port=2, version="2")
+    discovery = follow("web", policies={"web": CANARY}, rng=Random(3))
+    discovery.wait_ready()
+    share = Counter(discovery.pick("web").port for _ in range(4_000))[2] / 4_000
+    assert 0.05 - 0.01 < share < 0.05 + 0.01
+    assert picked(discovery, headers={"X-Canary": "yes"}) == {2}
+    assert picked(discovery, subset="old") == {1}
+    with pytest.raises(NoEndpoint, match="none") as caught:
+        discovery.pick("web", subset="none")
+    assert caught.value.reason == "no_subset"
+
+
+def test_a_key_stays_where_it_is(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 5)
+    discovery = follow("web", policies={"web": Policy(balancer=Balancer(name="ring_hash"))})
+    discovery.wait_ready()
+    owner = discovery.pick("web", key="user 7").port
+    assert picked(discovery, key="user 7") == {owner}
+    assert len(picked(discovery)) == 5
+    registry.remove(f"web-{owner % 5 + 1}")
+    until(discovery, lambda: len(ports(discovery)) == 4)
+    assert picked(discovery, key="user 7") == {owner}
+
+
+def test_those_tried_before_are_avoided(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 3)
+    discovery = follow("web")
+    discovery.wait_ready()
+    first = discovery.pick("web")
+    second = discovery.pick("web", avoid=[first])
+    assert picked(discovery, avoid=[first, second]) == {1, 2, 3} - {first.port, second.port}
+
+
+# --- what calls teach
+
+
+def test_a_refused_connection_takes_the_endpoint_out_at_once(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 3)
+    discovery = follow("web")
+    discovery.wait_ready()
+    fail(one(discovery, 2))
+    assert picked(discovery) == {1, 3}
+
+
+def test_and_is_reported_to_the_registry_once(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 2)
+    discovery = follow("web")
+    discovery.wait_ready()
+    doubtful = one(discovery, 2)
+    for _ in range(5):
+        fail(doubtful)
+    registry.wait(lambda: any(seen.path.endswith("/suspect") for seen in registry.requests))
+    fail(one(discovery, 1))
+    registry.wait(lambda: any(seen.path.endswith("web-1/suspect") for seen in registry.requests))
+    told = [seen.path for seen in registry.requests if seen.path.endswith("/suspect")]
+    assert told == ["/v1/instances/web-2/suspect", "/v1/instances/web-1/suspect"]
+
+
+def test_nothing_is_reported_where_endpoints_are_written_down() -> None:
+    with Discovery("static:web=127.0.0.1:1", ["web"]) as discovery:
+        discovery.wait_ready()
+        fail(discovery.pick("web"))
+        assert discovery.pick("web").port == 1  # nobody else is there
+
+
+def test_an_open_breaker_lets_a_trial_through_and_closes_on_success(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    service(registry, 2)
+    clock = ManualClock()
+    discovery = follow("web", clock=clock)
+    discovery.wait_ready()
+    fail(one(discovery, 2))
+    assert picked(discovery) == {1}
+    clock.advance(Breaker().open_time + 0.1)
+    trials: list[Endpoint] = []
+
+    def tried() -> bool:
+        trials.extend(e for e in (discovery.pick("web") for _ in range(50)) if e.port == 2)
+        return bool(trials)
+
+    eventually(discovery, tried)
+    assert len(trials) == 1
+    trials[0].attempt().finish()
+    eventually(discovery, lambda: picked(discovery) == {1, 2})
+
+
+def test_the_busy_one_gets_less(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 2)
+    discovery = follow("web")
+    discovery.wait_ready()
+    busy = one(discovery, 1)
+    under_way = [busy.attempt() for _ in range(10)]
+    assert picked(discovery) == {2}
+    for attempt in under_way:
+        attempt.finish()
+        attempt.finish()
+    assert picked(discovery) == {1, 2}
+
+
+def test_an_own_success_outweighs_the_registrys_doubt(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 3)
+    discovery = follow("web")
+    discovery.wait_ready()
+    one(discovery, 1).attempt().finish()
+    for id in ("web-1", "web-2"):
+        registry.change(id, overdue=True)
+    until(discovery, lambda: sum(i.overdue for i in discovery.instances("web")) == 2)
+    eventually(discovery, lambda: picked(discovery) == {1, 3})
+
+
+def test_who_is_not_listed_any_more_is_not_picked_even_while_the_picker_waits_to_be_made(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    service(registry, 4)
+    discovery = follow("web")
+    discovery.wait_ready()
+    traffic = discovery.pick("web").traffic
+    assert traffic is not None
+    traffic._earliest = float("inf")
+    registry.remove("web-2")
+    until(discovery, lambda: ports(discovery) == {1, 3, 4})
+    assert picked(discovery) == {1, 3, 4}
+
+
+# --- what becomes of an attempt
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (ConnectionRefusedError(111, "refused"), Outcome.CONNECT),
+        (OSError(113, "no route"), Outcome.CONNECT),
+        (ConnectionResetError(104, "reset"), Outcome.RESET),
+        (EOFError(), Outcome.RESET),
+        (TimeoutError(), Outcome.TIMEOUT),
+        (ValueError("the caller's own"), Outcome.CANCELLED),
+        (KeyboardInterrupt(), Outcome.CANCELLED),
+    ],
+)
+def test_exceptions_say_what_happened(
+    registry: FakeRegistry, follow: Follow, error: BaseException, outcome: Outcome
+) -> None:
+    service(registry, 1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    with pytest.raises(type(error)), discovery.pick("web").attempt() as attempt:
+        raise error
+    assert attempt.outcome is outcome
+
+
+def test_a_wrapped_exception_says_it_too(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    with pytest.raises(RuntimeError), discovery.pick("web").attempt() as attempt:
+        raise RuntimeError("of some library") from ConnectionRefusedError(111, "refused")
+    assert attempt.outcome is Outcome.CONNECT
+
+
+def test_a_status_says_whose_fault_it_was(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    outcomes = []
+    for status in (200, 404, 500, 503):
+        with discovery.pick("web").attempt() as attempt:
+            attempt.answered(status)
+        outcomes.append(attempt.outcome)
+    assert outcomes == [Outcome.SUCCESS, Outcome.SUCCESS, Outcome.FAILURE, Outcome.GATEWAY]
+
+
+def test_what_was_not_picked_cannot_be_attempted() -> None:
+    with Discovery("static:web=127.0.0.1:1", ["web"]) as discovery:
+        discovery.wait_ready()
+        copied = Endpoint("127.0.0.1", 1, discovery.instances("web")[0])
+        with pytest.raises(ValueError, match="not picked"):
+            copied.attempt()
+
+
+# --- when there is nobody
+
+
+def test_all_ejected_and_no_panic_allowed(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 2)
+    discovery = follow("web", policies={"web": Policy(panic_threshold=0, retries=Retries(num_retries=0))})
+    discovery.wait_ready()
+    for port in (1, 2):
+        fail(one(discovery, port))
+
+    def refused() -> bool:
+        try:
+            discovery.pick("web")
+        except NoEndpoint as nobody:
+            return nobody.reason == "ejected"
+        return False
+
+    eventually(discovery, refused)
+
+
+def test_what_is_too_old_is_not_used_if_the_caller_says_so(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 1)
+    clock = ManualClock()
+    discovery = follow("web", clock=clock, max_age=30.0)
+    discovery.wait_ready()
+    assert discovery.pick("web").port == 1
+    registry.hush()
+    clock.advance(60.0)
+    with pytest.raises(NoEndpoint, match=r"60\.0 s ago") as caught:
+        discovery.pick("web")
+    assert caught.value.reason == "too_old"
