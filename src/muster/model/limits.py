@@ -132,6 +132,8 @@ REACH_PROBE_TIMEOUT_S = 2.0
 REACH_PROBES_PER_S = 500.0
 REACH_PROBES_BURST = 500.0
 """First probes of instances, which tell whether the registry can reach them at all; more wait their turn."""
+REACH_PROBES_AT_ONCE = 25
+"""Of many that wait, so many go together."""
 SIGHT_S = 1.0
 """How fresh a sign of life of somebody else must be to prove that we see: older, we may have gone blind since."""
 REACH_RETRY_S = 10.0
