@@ -20,6 +20,7 @@ from .readings import READINGS, Reading
 if TYPE_CHECKING:
     from prometheus_client.core import Metric
 
+
 class Collector:
     """Hold no more than one per `Discovery` in a registry: their series would be the same."""
 
