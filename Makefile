@@ -2,6 +2,7 @@
 
 PYTHON ?=
 SEEDS ?= 2000
+WORKERS ?= 2
 ARGS ?=
 
 BIN := .venv/bin
@@ -28,7 +29,7 @@ format: $(STAMP)  ## let ruff format and fix what it can
 	@$(BIN)/ruff format .
 
 unit: $(STAMP) packages  ## the default test run alone (ARGS="tests/core -k lease")
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 slow: $(STAMP) packages  ## the tests that take minutes
 	@$(BIN)/python -m pytest -m slow $(ARGS)

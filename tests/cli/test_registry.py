@@ -136,6 +136,14 @@ def test_watch_tells_what_happens(registry: Serving, capsys: Capsys) -> None:
         assert process.wait(timeout=10) == Exit.INTERRUPTED
 
 
+def test_watch_ends_when_its_reader_does_though_nothing_happens(registry: Serving, capsys: Capsys) -> None:
+    with watching(registry.url, "db") as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait(timeout=30) == Exit.BROKEN_PIPE
+
+
 def test_watch_as_json_lines(registry: Serving, capsys: Capsys) -> None:
     with watching(registry.url, "db", "-o", "json") as process:
         lines_until(process, '"snapshot"')

@@ -1,11 +1,13 @@
 """What came from elsewhere reaches the screen as letters only."""
 
+import io
+
 import msgspec
 import pytest
 
 from muster.cli.output import json_text, yaml_text
 from muster.cli.table import Table, plain
-from muster.cli.text import json_shown, shown, shown_lines
+from muster.cli.text import json_shown, shown, shown_lines, speakable
 
 NASTY = "\x1b[31mred\x1b[0m \x9b2J \u202eevil \u200b[bold]x[/bold] Zürich\n"
 
@@ -56,3 +58,14 @@ def test_readable_yaml_stays_readable() -> None:
 def test_plain_tables_can_be_cut() -> None:
     table = Table(("a", "name"), [(1, "x\x1by"), (22, ""), (True, 0.12345)])
     assert plain(table).split("\n") == ["a    name", "1    x\\x1by", "22   -", "yes  0.123"]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_a_stream_of_any_encoding_takes_every_text(encoding: str) -> None:
+    text = msgspec.json.encode(everything := {"id": "ключ", "ä": "🦀"}).decode()
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding)
+    speakable(stream)
+    stream.write(text)
+    stream.flush()
+    assert msgspec.json.decode(raw.getvalue().decode(encoding)) == everything

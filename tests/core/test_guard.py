@@ -260,3 +260,22 @@ def test_a_zone_without_leases_is_not_reported() -> None:
     scene = scene_of(A)
     scene.run(40, *A[1:])
     assert list(zones(scene)) == [None, "a"]
+
+
+def test_an_operators_word_ends_every_doubt() -> None:
+    """At once, though nobody of the zone is seen."""
+    scene = scene_of(A, B)
+    scene.answers.update(dict.fromkeys(A, Answer.SILENT))
+    scene.run(31, *B)
+    scene.machine.guard.release("a")
+    scene.run(6, *B)
+    assert expired(scene, *A) == A
+
+
+def test_who_was_seen_last_may_have_fallen_silent_too() -> None:
+    """A zone that was seen for a while during its hold, and then not at all, is not seen."""
+    scene = scene_of(A, B)
+    scene.answers.update(dict.fromkeys(A, Answer.SILENT))
+    scene.run(60, *A[2:], *B)
+    scene.run(600, *B)
+    assert expired(scene, *A) == []

@@ -154,7 +154,9 @@ def test_history_tells_the_latest_first(caller: Caller, fleet: str) -> None:
         ("healthy", "draining"),
         ("absent", "healthy"),
     ]
-    assert caller.ask("GET", "/v1/history?limit=1001").problem == (400, "invalid_request", "limit")
+    for limit in (0, 1001):
+        refused = caller.ask("GET", f"/v1/history?limit={limit}")
+        assert refused.problem == (400, "invalid_request", "limit")
 
 
 def test_explain_says_why_not(caller: Caller, fleet: str) -> None:

@@ -77,5 +77,5 @@ def test_what_cannot_be_is_refused_before_anything_starts(body: RegisterBody, fi
 
 
 def test_a_registry_is_needed() -> None:
-    with pytest.raises(ValueError, match="set MUSTER_URL"):
+    with pytest.raises(ValueError, match="set MUSTER_URL, or MUSTER_REGISTER=0"):
         describe(RegisterBody(service="web", port=80), environ={})

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 from tests.cli.wrapper.programs import free_port
 from tests.integrations.callers import calling, until_seen
 from tests.integrations.servers import COMMANDS, END_S, command, running
@@ -28,8 +30,12 @@ FROM_INSIDE = {
 }
 """Servers whose own process can hold SIGTERM back, and how they are told to."""
 
-ALIKE = {"gunicorn threads", "gunicorn preload", "flask run"}
-"""Seen from outside they are as another one is."""
+QUICK = {"uvicorn", "gunicorn sync"}
+"""Each way once in the default run; the whole table takes minutes."""
+
+
+def ways(names: Iterable[str]) -> list[ParameterSet]:
+    return [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow]) for name in names]
 
 
 def wrapped(name: str, port: int) -> list[str]:
@@ -37,16 +43,14 @@ def wrapped(name: str, port: int) -> list[str]:
     return [*run, "--port", str(port), "--", *command(name, port)]
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name in ALIKE)) for name in COMMANDS]
-)
+@pytest.mark.parametrize("name", ways(COMMANDS))
 def test_run_loses_no_call(name: str, tmp_path: Path) -> None:
     require(name.split(maxsplit=1)[0])
     first, second = free_port(), free_port()
     stopped_under_load({port: wrapped(name, port) for port in (first, second)}, tmp_path)
 
 
-@pytest.mark.parametrize("name", FROM_INSIDE)
+@pytest.mark.parametrize("name", ways(FROM_INSIDE))
 def test_a_server_that_registers_itself_loses_no_call(name: str, tmp_path: Path) -> None:
     require(name.split(maxsplit=1)[0])
     ports = [free_port(), free_port()]

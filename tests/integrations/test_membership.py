@@ -146,3 +146,24 @@ def test_a_forked_child_has_nothing_of_it(registry: FakeRegistry, member: Member
     status = one.status()
     assert status is not None
     assert status.state == "registered"
+
+
+def test_leaving_leaves_no_thread_and_no_descriptor(registry: FakeRegistry, member: Member) -> None:
+    def held() -> tuple[int, set[str]]:
+        threads = {each.name for each in threading.enumerate() if each.name.startswith("muster-")}
+        return len(list(Path("/proc/self/fd").iterdir())), threads
+
+    def once() -> None:
+        one = member()
+        registered(registry)
+        one.depart()
+        one.leave()
+        registry.wait(lambda: not registry.sessions)
+
+    once()
+    before, _ = held()
+    for _ in range(5):
+        once()
+    after, threads = held()
+    assert after <= before + 1, "connections of the registry's side may be closed a little later"
+    assert not threads

@@ -40,7 +40,6 @@ def test_what_is_framed_is_read_however_it_is_cut(
         (b"event: x\n\ndata: a\n\n", [Message("message", b"a", "")]),
         (b"retry: 5\ndata\n\n", [Message("message", b"", "")]),
         (b"data: a\n", []),
-        (b"event: \xff\ndata: a\n\n", [Message("\ufffd", b"a", "")]),
     ],
 )
 def test_the_corners_of_the_standard(sent: bytes, read: list[Message]) -> None:
@@ -52,3 +51,8 @@ def test_an_event_without_end_is_too_long(piece: bytes) -> None:
     parser = Parser()
     with pytest.raises(sse.TooLong):
         [parser.feed(piece) for _ in range(20)]
+
+
+def test_what_is_no_text_is_no_event() -> None:
+    with pytest.raises(UnicodeDecodeError):
+        Parser().feed(b"event: \xff\ndata: a\n\n")

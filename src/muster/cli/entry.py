@@ -13,6 +13,7 @@ from muster.model.errors import Rejected
 
 from .exits import Exit
 from .failures import Failure
+from .text import speakable
 from .tree import Tree
 
 EPILOG = (
@@ -38,6 +39,7 @@ def root(ctx: click.Context) -> None:
 def invoke(args: Sequence[str] | None = None) -> int:
     """Never raises but for a bug; `SystemExit` of click's completion passes."""
     stdout = sys.stdout
+    speakable(stdout)
     try:
         code = root.main(args=args, prog_name="muster", standalone_mode=False)
         sys.stdout.flush()

@@ -27,9 +27,9 @@ class Bucket:
         self._tokens -= 1
         return True
 
-    def ready_at(self, now: float) -> float:
-        """When the next token is there."""
-        return max(now, self._at + (1 - self._tokens) / self._rate)
+    def ready_at(self, now: float, tokens: int = 1) -> float:
+        """When so many tokens are there."""
+        return max(now, self._at + (min(tokens, self._burst) - self._tokens) / self._rate)
 
 
 class Buckets:

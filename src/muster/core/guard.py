@@ -79,12 +79,16 @@ class Guard:
         sighted = key in self._zones[zone].sighted if zone in self._zones else False
         return any(_protects(hold, key, sighted=sighted) for hold in (self._all, self._holds.get(zone)))
 
+    def gave_up(self, zone: str, key: str) -> bool:
+        """True if a hold on `key` was ended, by its rules or an operator: no more doubt about this silence."""
+        return any(hold is not None and key in hold.exempt for hold in (self._all, self._holds.get(zone)))
+
     # --- Watching the zones -----------------------------------------------------------------------------------------
 
     def look(self, now: float, wall: int, *, only: str | None = None) -> None:
         """Begin, go on with and end holds: of every zone, or of this one and of the registry itself."""
         for name, zone in self._zones.items() if only is None else self._one(only):
-            over = _over(zone.leased, len(zone.silent), self._rules)
+            over = _over(zone.leased, zone.silence, self._rules)
             hold = self._holds.get(name)
             if over or hold is not None:
                 self._keep(name, self._step(hold, over, _why(zone), [zone], now, wall))
@@ -100,7 +104,7 @@ class Guard:
         """Zones of one instance are never held by themselves; here they count."""
         zones = [zone for zone in self._zones.values() if zone.leased]
         blind = len(zones) >= limits.GUARD_MINIMUM and all(
-            len(zone.silent) > zone.leased * self._rules.ratio for zone in zones
+            zone.silence > zone.leased * self._rules.ratio for zone in zones
         )
         if blind or self._all is not None:
             reason = f"all {len(zones)} zones fell silent at once"
@@ -132,6 +136,8 @@ class Guard:
             return self._step_released(hold, zones, reason, now, wall)
         if now - hold.last_true >= self._rules.clear:
             return None
+        if hold.exempt:
+            hold.exempt &= _silent(zones)
         self._see(hold, zones, now)
         if hold.seen_since != NEVER and now - max(hold.since, hold.seen_since) >= self._rules.clear:
             hold.released = True
@@ -141,7 +147,8 @@ class Guard:
     def _see(self, hold: Hold, zones: list[Zone], now: float) -> None:
         heard = max((zone.heard for zone in zones), default=NEVER)
         fresh = heard > hold.since and now - heard < self._rules.clear
-        if not fresh:
+        somebody = any(zone.silence < zone.leased or zone.sighted for zone in zones)
+        if not (fresh and somebody):
             hold.seen_since = NEVER
         elif hold.seen_since == NEVER:
             hold.seen_since = heard
@@ -224,7 +231,7 @@ class Guard:
 
     def _report(self, name: str | None, hold: Hold | None, zones: list[Zone], now: float) -> HoldReport:
         leased = sum(zone.leased for zone in zones)
-        silent = sum(len(zone.silent) for zone in zones)
+        silent = sum(zone.silence for zone in zones)
         if hold is None:
             return HoldReport(name, "clear", "", 0, leased, silent, True, "")
         state = "released" if hold.released else "held"
@@ -264,4 +271,4 @@ def _over(leased: int, silent: int, rules: Rules) -> bool:
 
 
 def _why(zone: Zone) -> str:
-    return f"{len(zone.silent)} of {zone.leased} leased instances fell silent"
+    return f"{zone.silence} of {zone.leased} leased instances fell silent"

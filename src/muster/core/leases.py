@@ -39,6 +39,11 @@ class Zone:
         """Leased instances that are overdue or under an unanswered suspicion."""
         return self.overdue | self.unanswered if self.unanswered else self.overdue
 
+    @property
+    def silence(self) -> int:
+        """How many they are, without making a set of them."""
+        return len(self.overdue) + sum(key not in self.overdue for key in self.unanswered)
+
     def seen(self, key: str, now: float) -> None:
         """A probe of `key` was answered."""
         self.heard = now
@@ -47,7 +52,7 @@ class Zone:
             self.sighted.add(key)
 
     def __repr__(self) -> str:
-        return f"<Zone {self.name!r} leased={self.leased} silent={len(self.silent)}>"
+        return f"<Zone {self.name!r} leased={self.leased} silent={self.silence}>"
 
 
 Phase = Literal["held", "overdue", "lapsing", "expiring", "lapsed"]

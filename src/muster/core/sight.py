@@ -116,4 +116,6 @@ class FirstProbes:
         return due
 
     def next_deadline(self, now: float) -> float | None:
-        return self._budget.ready_at(now) if self._waiting else self._wheel.next_deadline()
+        """Where many wait, a few go together: a turn for each would cost more than its probe."""
+        together = min(len(self._waiting), limits.REACH_PROBES_AT_ONCE)
+        return self._budget.ready_at(now, together) if together else self._wheel.next_deadline()

@@ -185,7 +185,9 @@ class Verdicts:
         self._guard.look(now, wall, only=zone)
         if self._guard.holds(zone, key):
             return True
-        if now >= due + limits.DOUBT_MAX_S or not self._sight.lost(zone, max(since, now - limits.SIGHT_S)):
+        if now >= due + limits.DOUBT_MAX_S or self._guard.gave_up(zone, key):
+            return False
+        if not self._sight.lost(zone, max(since, now - limits.SIGHT_S)):
             return False
         for witness in self._sight.ask(zone, key, now):
             if entry := self._state.get(witness):

@@ -142,8 +142,9 @@ class Reads:
 
     def history(self, request: Request) -> Response:
         request.only("service", "id", "limit")
-        most = request.number("limit") or limits.HISTORY_PAGE
-        if most > limits.HISTORY_PAGE_MAX:
+        asked = request.number("limit")
+        most = limits.HISTORY_PAGE if asked is None else asked
+        if not 1 <= most <= limits.HISTORY_PAGE_MAX:
             raise invalid("limit", f"must be 1 to {limits.HISTORY_PAGE_MAX}, not {most}")
         lines = self._history.lines(request.namespace, request.one("service").lower(), request.one("id"))
         return answer(bodies.HistoryPage(list(islice(lines, most))))

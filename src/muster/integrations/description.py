@@ -94,6 +94,10 @@ def describe(
     Raises ValueError or `Rejected` for what cannot be registered, OSError for a file that cannot be read.
     """
     told = environment.read(environ)
+    if not (urls or told.urls):
+        raise ValueError(
+            "no registry: set MUSTER_URL, or MUSTER_REGISTER=0 for a server that need not be found"
+        )
     description = Description(
         _completed(instance or RegisterBody(), environ, port),
         replace(told, urls=told.urls if urls is None else urls),

@@ -132,6 +132,8 @@ REACH_PROBE_TIMEOUT_S = 2.0
 REACH_PROBES_PER_S = 500.0
 REACH_PROBES_BURST = 500.0
 """First probes of instances, which tell whether the registry can reach them at all; more wait their turn."""
+REACH_PROBES_AT_ONCE = 25
+"""Of many that wait, so many go together."""
 SIGHT_S = 1.0
 """How fresh a sign of life of somebody else must be to prove that we see: older, we may have gone blind since."""
 REACH_RETRY_S = 10.0
@@ -393,3 +395,5 @@ TOKEN_MIN_CHARS = 16
 """A token shorter than this can be guessed."""
 FILES_CHECKED_S = 2.0
 """Certificates and token files are looked at this often."""
+JOURNAL_LOOKS_S = 1.0
+"""Trouble is looked for this often, to be written to the log when it begins and when it ends: flickering, it is one line a second."""

@@ -87,7 +87,8 @@ _Batch = dict[str, tuple[_Pending, Write]]
 
 
 class Writer:
-    """`errors` counts batches the store would not have. `waiting`: commands that are not under way yet."""
+    """`errors` counts batches the store would not have; `trouble` is why it would not have the last one, "" if it did.
+    `waiting`: commands that are not under way yet."""
 
     def __init__(
         self,
@@ -111,6 +112,7 @@ class Writer:
         self._idle = asyncio.Event()
         self._idle.set()
         self.errors = 0
+        self.trouble = ""
 
     @property
     def waiting(self) -> int:
@@ -217,7 +219,7 @@ class Writer:
         try:
             revision = await self._outcome(transaction)
         except StoreUnavailable as error:
-            self.errors += 1
+            self._note_trouble(str(error))
             for pending in self._under_way:
                 self._give_up(pending, "store_unavailable", str(error))
         else:
@@ -247,10 +249,10 @@ class Writer:
                 outcome = Unknown(str(error))  # this attempt failed; an earlier one may have come through
             match outcome:
                 case Committed(revision=revision):
-                    self._shut = ""
+                    self._shut = self.trouble = ""
                     return revision
                 case Conflict():
-                    self._shut = ""
+                    self._shut = self.trouble = ""
                     return await self._ours(transaction)
                 case Unknown(reason=reason):
                     await self._puzzle(attempt, reason)
@@ -258,8 +260,8 @@ class Writer:
 
     async def _puzzle(self, attempt: int, reason: str) -> None:
         if attempt == len(RETRY_S):
-            self.errors += 1
-            self._turn_away(f"what became of a write is not known yet: {reason}")
+            self._note_trouble(why := f"what became of a write is not known yet: {reason}")
+            self._turn_away(why)
         await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
 
     async def _ours(self, transaction: Batch) -> int | None:
@@ -289,6 +291,10 @@ class Writer:
     def _give_up(self, pending: _Pending, code: str, why: str) -> None:
         self._outcomes.not_committed(pending.command)
         pending.tell(Unavailable(code, why, retry_after=COME_AGAIN_S))
+
+    def _note_trouble(self, why: str) -> None:
+        self.errors += 1
+        self.trouble = why
 
     def _turn_away(self, why: str) -> None:
         """Take no commands of callers for now, and answer those that wait; what is under way goes on without them."""

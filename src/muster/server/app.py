@@ -42,6 +42,7 @@ from muster.server import descriptors, files, logs, sockets, systemd
 from muster.server.backups import Backups
 from muster.server.certificates import Certificates
 from muster.server.config import BadConfig
+from muster.server.journal import Journal
 from muster.server.settings import Address, Settings
 from muster.server.stopping import Stop
 from muster.server.tokens import Tokens
@@ -165,6 +166,7 @@ async def _serving(
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(files.watch([file for file in watched if file is not None])),
+            group.create_task(Journal(service.registry).keep()),
             group.create_task(_watchdog()),
         ]
         serving = group.create_task(server.serve(bound))

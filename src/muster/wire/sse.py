@@ -48,7 +48,7 @@ class Parser:
         self._id = ""
 
     def feed(self, received: bytes) -> list[Message]:
-        """The messages completed by `received`. Raises `TooLong`."""
+        """The messages completed by `received`. Raises `TooLong`, `UnicodeDecodeError`: no registry's words."""
         *lines, self._rest = (self._rest + received).split(b"\n")
         if len(self._rest) + self._size > EVENT_BYTES:
             raise TooLong(f"an event of more than {EVENT_BYTES} bytes")
@@ -61,12 +61,12 @@ class Parser:
         value = value.removeprefix(b" ")
         match name:
             case b"event":
-                self._event = value.decode(errors="replace")
+                self._event = value.decode()
             case b"data":
                 self._data.append(value)
                 self._size += len(value)
             case b"id":
-                self._id = value.decode(errors="replace")
+                self._id = value.decode()
             case _:
                 pass
         return None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
+import sys
 from datetime import UTC, datetime
 
 import click
@@ -36,11 +38,20 @@ def command(target: Target, services: tuple[str, ...], output: Format) -> None:
     wanted = services or _all(target)
     picture = Picture()
     for event in Spectator(target.access(), wanted, _troubled).events():
+        _expect_a_reader()
         if output == "table":
             for line in picture.note(event):
                 _print(line)
         elif not isinstance(event, AliveEvent):
             _print_event(event, output)
+
+
+def _expect_a_reader() -> None:
+    """`head` has seen enough, but a write would tell us so only at the next change. Raises `BrokenPipeError`."""
+    poll = select.poll()
+    poll.register(sys.stdout.fileno(), 0)  # errors are told unasked
+    if any(happened & select.POLLERR for _, happened in poll.poll(0)):
+        raise BrokenPipeError
 
 
 def _all(target: Target) -> tuple[str, ...]:

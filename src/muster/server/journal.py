@@ -1,0 +1,53 @@
+"""What an operator has to know, in the log: once when it begins and once when it is over, however often it is met meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from muster.core.guard import HoldReport
+from muster.model import limits
+from muster.registry.registry import Registry
+
+log = structlog.get_logger("muster")
+
+HELD = "held"
+
+
+class Journal:
+    """Compares the registry with what was said of it last."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._trouble = ""
+        self._held: dict[str | None, HoldReport] = {}
+
+    async def keep(self) -> None:
+        """Look now and then, for ever."""
+        while True:
+            self.look()
+            await asyncio.sleep(limits.JOURNAL_LOOKS_S)
+
+    def look(self) -> None:
+        """Say what has changed since the last look."""
+        self._note_store(self._registry.writer.trouble)
+        self._note_holds({each.zone: each for each in self._registry.guard_report() if each.state == HELD})
+
+    def _note_store(self, trouble: str) -> None:
+        if trouble and not self._trouble:
+            log.error("the store cannot write; reads, watches and heartbeats go on", problem=trouble)
+        elif self._trouble and not trouble:
+            log.info("the store writes again")
+        self._trouble = trouble
+
+    def _note_holds(self, held: dict[str | None, HoldReport]) -> None:
+        for zone in sorted(held.keys() - self._held.keys(), key=_place):
+            log.warning("held: silence takes nobody out here", where=_place(zone), reason=held[zone].reason)
+        for zone in sorted(self._held.keys() - held.keys(), key=_place):
+            log.info("no longer held", where=_place(zone))
+        self._held = held
+
+
+def _place(zone: str | None) -> str:
+    return "the registry" if zone is None else f"zone {zone!r}"
