@@ -36,6 +36,7 @@ GROUPS = {
     "Taking part": ("/v1/register", "/v1/heartbeat", "/v1/acks"),
     "Looking": ("/v1/services", "/v1/watch", "/v1/explain"),
     "Instances": ("/v1/instances",),
+    "Steering": ("/v1/policies",),
     "Operating": ("/",),
 }
 """Title -> beginnings of paths; a route stands under the first that fits."""
@@ -49,7 +50,7 @@ class Nobody:
 
 
 def page() -> str:
-    table_of_routes = routes(Nobody(), Nobody(), Nobody())  # type: ignore[arg-type]
+    table_of_routes = routes(Nobody(), Nobody(), Nobody(), Nobody())  # type: ignore[arg-type]
     types = [kind for route in table_of_routes for kind in (route.body, route.returns) if kind is not None]
     types = list(dict.fromkeys([*types, *events.TYPES.values()]))
     schemas, components = msgspec.json.schema_components(types, ref_template="{name}")

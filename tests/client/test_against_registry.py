@@ -84,6 +84,36 @@ def test_registered_found_drained_gone(anywhere: str, follow: Follow) -> None:
     until(discovery, lambda: isinstance(discovery.mirror("web"), Absent))
 
 
+def test_a_policy_reaches_its_callers_at_once(anywhere: str, follow: Follow) -> None:
+    static(anywhere, 1)
+    discovery = follow("web", urls=anywhere)
+    discovery.wait_ready()
+    send(anywhere, "PUT", "/policies/web", panic_threshold=10)
+    until(discovery, lambda: panic(discovery) == 10)
+    send(anywhere, "DELETE", "/policies/web")
+    until(discovery, lambda: panic(discovery) == 50)
+
+
+def panic(discovery: Discovery) -> int:
+    traffic = discovery.pick("web").traffic
+    assert traffic is not None
+    return traffic.policy.panic_threshold
+
+
+def test_policies_survive_the_registry(tmp_path: Path, follow: Follow) -> None:
+    with serving(tmp_path / "data") as first:
+        static(first.url, 1)
+        send(first.url, "PUT", "/policies/web", panic_threshold=10)
+        discovery = follow("web", urls=first.url)
+        discovery.wait_ready()
+        until(discovery, lambda: panic(discovery) == 10)
+        first.stop()
+    with serving(tmp_path / "data") as second:
+        later = follow("web", urls=second.url)
+        later.wait_ready()
+        until(later, lambda: panic(later) == 10)
+
+
 def test_both_ends_agree_whatever_changes(real: Serving, follow: Follow) -> None:
     static(real.url, *range(1, 9))
     discovery = follow("web", "db", urls=real.url)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -309,3 +310,84 @@ def test_what_is_too_old_is_not_used_if_the_caller_says_so(registry: FakeRegistr
     with pytest.raises(NoEndpoint, match=r"60\.0 s ago") as caught:
         discovery.pick("web")
     assert caught.value.reason == "too_old"
+
+
+def test_a_split_that_leads_nowhere_says_so(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web", policies={"web": CANARY})
+    discovery.wait_ready()
+    with pytest.raises(NoEndpoint) as caught:
+        discovery.pick("web")
+    assert caught.value.reason == "no_subset"
+
+
+# --- the registry's policy
+
+
+OTHER = Policy(panic_threshold=10)
+STICKY = Policy(balancer=Balancer(name="maglev", table_size=1009))
+
+
+def obeyed(discovery: Discovery, policy: Policy) -> bool:
+    traffic = discovery.pick("web").traffic
+    return traffic is not None and traffic.policy == policy
+
+
+def test_the_registrys_policy_is_obeyed_and_so_are_its_change_and_its_end(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    service(registry, 3)
+    registry.steer("web", STICKY)
+    discovery = follow("web")
+    discovery.wait_ready()
+    until(discovery, lambda: obeyed(discovery, STICKY))
+    assert len(picked(discovery, key="user 7")) == 1
+    registry.steer("web", OTHER)
+    until(discovery, lambda: obeyed(discovery, OTHER))
+    registry.steer("web", None)
+    until(discovery, lambda: obeyed(discovery, Policy()))
+
+
+def test_a_policy_that_went_while_nobody_looked_is_gone(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 1)
+    registry.steer("web", STICKY)
+    discovery = follow("web")
+    discovery.wait_ready()
+    until(discovery, lambda: obeyed(discovery, STICKY))
+    registry.holdings._policies.clear()
+    registry.cut()
+    until(discovery, lambda: obeyed(discovery, Policy()))
+
+
+def test_what_cannot_be_understood_changes_nothing(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 1)
+    registry.steer("web", STICKY)
+    discovery = follow("web")
+    discovery.wait_ready()
+    until(discovery, lambda: obeyed(discovery, STICKY))
+    registry.garble(b'event: policy\ndata: {"service":"web","revision":99,"policy":{"format":2}}\n\n')
+    until(discovery, lambda: discovery.status().counts.unreadable == 1)
+    assert obeyed(discovery, STICKY)
+
+
+def test_this_process_may_decide_by_itself(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 1)
+    registry.steer("web", STICKY)
+    discovery = follow("web", policies={"web": OTHER})
+    discovery.wait_ready()
+    assert obeyed(discovery, OTHER)
+
+
+def test_a_process_started_in_an_outage_obeys_the_last_known_one(
+    registry: FakeRegistry, follow: Follow, tmp_path: Path
+) -> None:
+    service(registry, 3)
+    registry.steer("web", STICKY)
+    first = follow("web", cache_dir=tmp_path)
+    first.wait_ready()
+    until(first, lambda: obeyed(first, STICKY))
+    first.close()
+    registry.stop()
+    second = follow("web", cache_dir=tmp_path)
+    second.wait_ready()
+    assert obeyed(second, STICKY)

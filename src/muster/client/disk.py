@@ -18,11 +18,15 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
 
 from muster.model import limits
+from muster.model.errors import Rejected
+from muster.model.policy import Policy
+from muster.wire import policy as policies
 from muster.wire.view import InstanceView
 
 from . import endpoint
@@ -34,7 +38,7 @@ _BEGINNING = b'{"format":"%s","version":' % FORMAT.encode()
 _OURS = re.compile(re.escape(_BEGINNING) + rb"(\d{1,9})\b")
 _SUFFIX = ".mirror"
 _TEMPORARY = ".tmp"
-_HEAD_BYTES = 4_096
+_HEAD_BYTES = 4_096 + limits.POLICY_BYTES
 
 
 class Unreadable(Exception):
@@ -46,7 +50,7 @@ class Foreign(Unreadable):
 
 
 class Head(Struct, frozen=True):
-    """The first line. `sum` is BLAKE2b-16 of all that follows it."""
+    """The first line. `sum` is BLAKE2b-16 of all that follows it and of the policy, the service's document, if it has one."""
 
     format: str
     version: int
@@ -55,6 +59,7 @@ class Head(Struct, frozen=True):
     revision: int
     exists: bool
     sum: str
+    policy: dict[str, Any] | None = None
 
 
 _head = msgspec.json.Decoder(Head)
@@ -84,7 +89,11 @@ class Disk:
                 saved = os.fstat(file.fileno()).st_mtime
         except FileNotFoundError:
             return None
-        if len(body) > limits.CLIENT_DISK_BYTES or head.sum != _sum(body) or head.service != service:
+        if (
+            len(body) > limits.CLIENT_DISK_BYTES
+            or head.sum != _sum(body, head.policy)
+            or head.service != service
+        ):
             raise Unreadable("damaged: its checksum does not match")
         return _snapshot(head, body), max(0.0, _wall() - saved)
 
@@ -114,7 +123,8 @@ class Disk:
             raise
         except (FileNotFoundError, Unreadable):
             return False
-        return head.epoch == snapshot.epoch and head.revision >= snapshot.revision
+        same = head.epoch == snapshot.epoch and head.revision >= snapshot.revision
+        return same and head.policy == _document(snapshot)
 
     def _replace(self, path: Path, content: bytes) -> None:
         self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -136,8 +146,13 @@ def _head_of(snapshot: Snapshot, body: bytes) -> Head:
         epoch=snapshot.epoch,
         revision=snapshot.revision,
         exists=snapshot.exists,
-        sum=_sum(body),
+        sum=_sum(body, _document(snapshot)),
+        policy=_document(snapshot),
     )
+
+
+def _document(snapshot: Snapshot) -> dict[str, Any] | None:
+    return policies.document(snapshot.policy) if snapshot.policy else None
 
 
 def _read_head(line: bytes) -> Head:
@@ -167,15 +182,24 @@ def _snapshot(head: Head, body: bytes) -> Snapshot:
         exists=head.exists,
         endpoints=endpoints,
         source="disk",
+        policy=_policy(head),
     )
+
+
+def _policy(head: Head) -> Policy | None:
+    """One that cannot be read is none: the defaults are better than no endpoint at all."""
+    try:
+        return None if head.policy is None else policies.parse(head.policy)
+    except Rejected:
+        return None
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, mode=0o600)
 
 
-def _sum(body: bytes) -> str:
-    return hashlib.blake2b(body, digest_size=16).hexdigest()
+def _sum(body: bytes, policy: dict[str, Any] | None) -> str:
+    return hashlib.blake2b(body + (_encode(policy) if policy else b""), digest_size=16).hexdigest()
 
 
 def _wall() -> float:

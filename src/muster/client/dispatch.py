@@ -38,7 +38,6 @@ class Dispatch:
         self.place = place
         self.table: dict[Route, Traffic] = {}
         self._own = dict(policies)
-        self._told: dict[str, Policy] = {}
         self._reports = reports
         self._clock = clock
         self._rng = rng
@@ -49,9 +48,9 @@ class Dispatch:
     def __repr__(self) -> str:
         return f"<Dispatch of {len(self.table)} services and ports from {self.place}>"
 
-    def policy(self, service: str) -> Policy:
+    def policy(self, snapshot: Snapshot) -> Policy:
         """What this process obeys."""
-        return self._own.get(service) or self._told.get(service) or DEFAULT
+        return self._own.get(snapshot.service) or snapshot.policy or DEFAULT
 
     def show(self, snapshot: Snapshot) -> None:
         """A new snapshot, before readers have it."""
@@ -60,20 +59,7 @@ class Dispatch:
             if not known:
                 self.table[snapshot.service] = self._made(snapshot, None)
         for traffic in known:
-            traffic.show(snapshot)
-
-    def obey(self, service: str, policy: Policy | None) -> None:
-        """The registry's document for the service; None: it has none."""
-        with self._lock:
-            before = self.policy(service)
-            if policy is None:
-                self._told.pop(service, None)
-            else:
-                self._told[service] = policy
-            now, known = self.policy(service), self._of(service)
-        if now != before:
-            for traffic in known:
-                traffic.obey(now)
+            traffic.show(snapshot, self.policy(snapshot))
 
     def find(self, snapshot: Snapshot, port: str | None) -> Traffic:
         """The traffic to a port, made when it is first asked for."""
@@ -118,7 +104,7 @@ class Dispatch:
         return Traffic(
             snapshot,
             port,
-            self.policy(snapshot.service),
+            self.policy(snapshot),
             place=self.place,
             clock=self._clock,
             rng=self._rng,

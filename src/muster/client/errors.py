@@ -44,8 +44,9 @@ NOBODY: dict[str, Reason] = {
     "subset": "no_subset",
     "remote": "remote",
     "unusable": "ejected",
+    "": "no_subset",
 }
-"""What a picker says, as told here."""
+"""What a picker says, as told here. Nothing said: there are endpoints, but not where routes or splits led."""
 
 
 class NoEndpoint(LookupError):

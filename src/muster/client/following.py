@@ -232,7 +232,14 @@ class Following:
             self._count(event)
             if end := self._mirrors.receive(event, message.id, now):
                 return end
+        self._log_unreadable()
         return None
+
+    def _log_unreadable(self) -> None:
+        for what in self._mirrors.unreadable:
+            self._board.counts.unreadable += 1
+            log.warning("%s; what was known before holds", what)
+        self._mirrors.unreadable.clear()
 
     def _count(self, event: events.Event) -> None:
         if isinstance(event, events.ResumedEvent):

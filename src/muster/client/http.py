@@ -80,7 +80,7 @@ def _token(token: str | Path | None) -> Callable[[], str]:
 
 
 class Request(Struct, frozen=True):
-    """`path` follows `/v1`; `body` is encoded as JSON; `timeout` in seconds, None for the usual one."""
+    """`path` follows `/v1`; `body` is encoded as JSON; `timeout` in seconds, None for the usual one; `headers`: further ones."""
 
     method: str
     path: str
@@ -88,6 +88,7 @@ class Request(Struct, frozen=True):
     body: object = None
     secret: str = ""
     timeout: float | None = None
+    headers: Mapping[str, str] = {}
 
 
 class Answer(Struct, frozen=True):
@@ -169,7 +170,7 @@ class Requests:
     def _exchange(
         self, connection: http.client.HTTPConnection, request: Request, registry: Registry
     ) -> Answer:
-        content, headers = None, self._access.headers(request.secret)
+        content, headers = None, {**request.headers, **self._access.headers(request.secret)}
         if request.body is not None:
             content, headers["Content-Type"] = msgspec.json.encode(request.body), JSON
         if connection.sock is None:

@@ -19,12 +19,16 @@ from typing import assert_never
 from msgspec import Struct
 
 from muster.model import limits
+from muster.model.errors import Rejected
+from muster.model.policy import Policy
+from muster.wire import policy as policies
 from muster.wire import view
 from muster.wire.events import (
     AckEvent,
     AliveEvent,
     Event,
     GoAwayEvent,
+    PolicyEvent,
     Position,
     RemoveEvent,
     ResetEvent,
@@ -56,10 +60,22 @@ Step = Resync | Leave
 class _Service:
     """One service: what the stream gave, what is kept from an earlier history, what readers see."""
 
-    __slots__ = ("behind_since", "changed", "given", "kept", "name", "published", "rewound")
+    __slots__ = (
+        "behind_since",
+        "changed",
+        "given",
+        "kept",
+        "name",
+        "policy",
+        "published",
+        "rewound",
+        "steered",
+    )
 
     def __init__(self, name: str, published: Snapshot | None = None) -> None:
         self.name = name
+        self.policy = published.policy if published else None
+        self.steered = False
         self.given = Given()
         self.kept = Kept()
         self.published = published
@@ -105,7 +121,15 @@ class _Service:
             exists=self.given.exists,
             endpoints=(*self.given.endpoints.values(), *self.kept.endpoints),
             unconfirmed=self.kept.ids,
+            policy=self.policy,
         )
+
+    def steer(self, policy: Policy | None) -> None:
+        """The policy is told: by itself, or, for one that has none, by an `alive` before it."""
+        self.steered = True
+        if policy != self.policy:
+            self.policy = policy
+            self.changed = self.changed or self.given.complete
 
     def publish(self, made: Snapshot, now: float) -> Snapshot | None:
         """`made` if readers should have it instead of what they have. None if they have it, or something newer."""
@@ -121,7 +145,7 @@ class _Service:
 
 
 class Mirrors:
-    """The mirrors of one process. `zone` is the caller's own; `restored` is what is known before any stream (from disk)."""
+    """The mirrors of one process. `restored` is what is known before any stream (from disk)."""
 
     def __init__(self, services: Iterable[str], *, restored: Iterable[Snapshot] = ()) -> None:
         known = {snapshot.service: snapshot for snapshot in restored}
@@ -134,6 +158,8 @@ class Mirrors:
         self.position: Position | None = None
         self.vouched: dict[str, float] = {}
         """service -> when the registry last vouched for what readers have of it."""
+        self.unreadable: list[str] = []
+        """What was told and could not be understood; for the log, whoever writes it empties this."""
 
     def __repr__(self) -> str:
         return f"<Mirrors {len(self._services)} services at {self.position or 'no position'}>"
@@ -168,6 +194,7 @@ class Mirrors:
         self._asked.clear()
         for service in self._services.values():
             service.given.drop_group()
+            service.steered = False
         if epoch and epoch != self.epoch:
             self._enter(epoch)
 
@@ -210,7 +237,7 @@ class Mirrors:
                 self._clear()
             case UpsertEvent() | RemoveEvent():
                 return Resync("a change before any snapshot")
-            case AliveEvent() | AckEvent() | GoAwayEvent():
+            case PolicyEvent() | AliveEvent() | AckEvent() | GoAwayEvent():
                 pass
             case _:
                 assert_never(event)
@@ -222,6 +249,8 @@ class Mirrors:
                 return self._change(event)
             case ResumedEvent():
                 self._settle(settled=event.settled)
+            case PolicyEvent():
+                self._steer(event)
             case AliveEvent():
                 return self._alive(event, now)
             case AckEvent():
@@ -257,10 +286,23 @@ class Mirrors:
             if self.position is None or event.revision > self.position.revision:
                 self.position = Position(self.epoch, event.revision)
         for service in self._services.values():
+            if not service.steered:
+                service.steer(None)
             self._vouch(service, now - event.age_ms / 1000.0)
             if service.behind_since is not None and now - service.behind_since >= limits.CLIENT_BEHIND_S:
                 service.believe(settled=self.settled)
         return None
+
+    def _steer(self, event: PolicyEvent) -> None:
+        """A document that this version cannot read (a newer one wrote it) leaves what there is."""
+        service = self._services.get(event.service)
+        if service is None:
+            return
+        try:
+            service.steer(None if event.policy is None else policies.parse(event.policy))
+        except Rejected as error:
+            service.steered = True
+            self.unreadable.append(f"the policy of {event.service}: {error}")
 
     def _comparable(self, event: AliveEvent) -> bool:
         """Not in the middle of a state, and not ahead of where the stream stands (it repeats what was sent before)."""
@@ -282,6 +324,7 @@ class Mirrors:
         self._enter(epoch)
         for service in self._services.values():
             service.rewound = True
+            service.steered = False
 
     def _enter(self, epoch: str) -> None:
         self.epoch = epoch

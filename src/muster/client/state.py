@@ -10,6 +10,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from muster.model.policy import Policy
 from muster.wire.view import InstanceView
 
 from .endpoint import Endpoint
@@ -19,7 +20,7 @@ Source = Literal["live", "disk"]
 
 class Snapshot(Struct, frozen=True):
     """A service at a revision. `unconfirmed` are ids that a registry which lost its history no longer lists, kept until it has
-    been up for long enough to know."""
+    been up for long enough to know. `policy` None: the service has none of its own."""
 
     service: str
     epoch: str
@@ -28,6 +29,7 @@ class Snapshot(Struct, frozen=True):
     endpoints: tuple[Endpoint, ...]
     unconfirmed: frozenset[str] = frozenset()
     source: Source = "live"
+    policy: Policy | None = None
 
     @property
     def instances(self) -> tuple[InstanceView, ...]:

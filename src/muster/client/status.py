@@ -29,6 +29,7 @@ class Counts(Struct):
     bugs: int = 0
     callback_errors: int = 0
     disk_errors: int = 0
+    unreadable: int = 0
 
 
 class Tally(Struct):

@@ -142,21 +142,19 @@ class Traffic:
         if MEANINGS[outcome].suspect:
             self._suspect(endpoint)
 
-    def show(self, snapshot: Snapshot) -> None:
-        """What the registry says now. When this returns, nobody is picked any more who is not in it."""
+    def show(self, snapshot: Snapshot, policy: Policy) -> None:
+        """What the registry says now. When this returns, nobody is picked any more who is not in it, and `policy` is obeyed."""
         with self._building:
             self.snapshot = snapshot
-            if self.clock() >= self._earliest:
+            steered = policy != self.policy
+            if steered:
+                self.policy = policy
+                self.memory.obey(policy)
+            if steered or self.clock() >= self._earliest:
                 self._picker = self._build()
                 return
             self.memory.adopt(self._endpoints(), self.clock())
         self.ask()
-
-    def obey(self, policy: Policy) -> None:
-        with self._building:
-            self.policy = policy
-            self.memory.obey(policy)
-            self._picker = self._build()
 
     def rebuild(self) -> None:
         with self._building:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+import msgspec
 from msgspec import Struct
 
 from muster.model.check import Health
@@ -252,6 +253,15 @@ class HistoryPage(Struct, frozen=True):
     """The latest first. Kept in memory: it begins when the registry did."""
 
     changes: list[HistoryLine]
+
+
+class ServicePolicy(Struct, frozen=True):
+    """`revision` is that of the policy's last write, and its ETag. `policy` is the document, as short as it can be said."""
+
+    service: str
+    namespace: str
+    revision: int
+    policy: msgspec.Raw
 
 
 class Alive(Struct, frozen=True):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
+import msgspec
+
 from muster.core.feed import Feed
 from muster.core.state import Change, Entry, View
 from muster.model import limits
@@ -39,6 +41,13 @@ def alive(epoch: str, low: int, digest: int, settled: bool) -> bytes:
     """The pulse of all streams that stand where this one does and hold the same."""
     name, body = events.encode(events.AliveEvent(low, f"{digest:016x}", settled))
     return sse.chunk(sse.frame(name, body, f"{epoch}:{low}"))
+
+
+@lru_cache(maxsize=256)
+def policy(service: str, revision: int, document: bytes | None) -> bytes:
+    """The policy of a service, for all of its streams."""
+    told = None if document is None else msgspec.json.decode(document)
+    return sse.chunk(sse.frame(*events.encode(events.PolicyEvent(service, revision, told))))
 
 
 def snapshot(view: View, *, settled: bool) -> Frames:

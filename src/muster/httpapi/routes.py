@@ -6,10 +6,12 @@ from typing import Final
 
 from muster.httpapi import bodies
 from muster.httpapi.operations import Operations
+from muster.httpapi.policies import Policies
 from muster.httpapi.reads import Reads
 from muster.httpapi.router import Parameter, Route
 from muster.httpapi.writes import Writes
 from muster.model import limits
+from muster.model.policy import Policy
 from muster.registry.drain import DrainAnswer
 from muster.wire.registration import RegisterBody
 from muster.wire.view import InstanceList
@@ -31,13 +33,14 @@ ADDRESSED: Final = ("unknown_instance", "superseded", "not_owner")
 WRITTEN: Final = ("store_unavailable", "overloaded")
 
 
-def routes(reads: Reads, writes: Writes, operations: Operations) -> list[Route]:
+def routes(reads: Reads, writes: Writes, policies: Policies, operations: Operations) -> list[Route]:
     return [
         *_registering(writes),
         *_changing(writes),
         *_telling(writes),
         *_looking(reads),
         *_streaming(reads),
+        *_steering(policies),
         *_operating(operations),
     ]
 
@@ -244,6 +247,38 @@ def _streaming(reads: Reads) -> list[Route]:
             media="text/event-stream",
             query=(GENERATION,),
             errors=("unknown_instance", "superseded", "not_owner", "overloaded", "stopping"),
+        ),
+    ]
+
+
+def _steering(policies: Policies) -> list[Route]:
+    one = "/v1/policies/{service}"
+    return [
+        Route(
+            "GET",
+            one,
+            policies.read,
+            "The traffic policy of a service.",
+            returns=bodies.ServicePolicy,
+            errors=("unknown_policy",),
+        ),
+        Route(
+            "PUT",
+            one,
+            policies.write,
+            "Set the policy: the whole document. If-Match with the revision that was read: only if nobody else did meanwhile.",
+            body=Policy,
+            returns=bodies.ServicePolicy,
+            body_limit=limits.POLICY_BYTES,
+            errors=("changed_meanwhile", "limit_reached", *WRITTEN),
+        ),
+        Route(
+            "DELETE",
+            one,
+            policies.remove,
+            "Remove the policy: the defaults hold.",
+            status=204,
+            errors=("unknown_policy", "changed_meanwhile", *WRITTEN),
         ),
     ]
 

@@ -50,6 +50,7 @@ class Watch:
         self._sent: dict[ServiceKey, int] = {}
         self._behind: dict[ServiceKey, None] = {}
         self._acks: dict[ServiceKey, int] = {}
+        self._policies: dict[ServiceKey, int] = {}
         self._full = False
         self.name = name
         self.address = address
@@ -89,6 +90,7 @@ class Watch:
     def _begin(self, reason: str) -> None:
         if reason:
             self._say(events.ResetEvent(self._registry.epoch, reason))
+        self._policies.clear()
         self._sent = dict.fromkeys(self._asked.services, UNSENT)
         self._behind = dict.fromkeys(self._asked.services)
         if not self._behind:
@@ -134,6 +136,17 @@ class Watch:
             self._say(events.AckEvent(service.name, revision))
 
     def _send_service(self, service: ServiceKey) -> None:
+        self._send_records(service)
+        self._send_policy(service)
+
+    def _send_policy(self, service: ServiceKey) -> None:
+        """If the reader has another one; or none, which is what it begins with."""
+        held = self._registry.policies.latest(service)
+        if held is not None and held.revision != self._policies.get(service):
+            self._policies[service] = held.revision
+            self._send(frames.policy(service.name, held.revision, held.document))
+
+    def _send_records(self, service: ServiceKey) -> None:
         snapshot = self._registry.snapshot(service)
         since = self._sent[service]
         if since >= snapshot.revision:

@@ -26,6 +26,7 @@ from muster.model.sharing import Sharing
 from muster.registry.clock import Clock
 from muster.registry.drain import Subscribers
 from muster.registry.hub import Hub
+from muster.registry.policies import Policies
 from muster.registry.prober import Finding, Prober
 from muster.registry.probing import target_of, urgent
 from muster.registry.seen import Seen
@@ -78,6 +79,7 @@ class Registry:
         self.subscribers = Subscribers(self.now)
         self._sharing = Sharing()
         self._seen = Seen()
+        self.policies = Policies(store, self._seen, self.new_token)
         self.writer = Writer(
             store,
             lambda: self.machine.state,
@@ -125,6 +127,7 @@ class Registry:
             for stored in loaded.records
             if stored.key.startswith(STORE_PREFIX)
         ]
+        self.policies.load(loaded.records)
         self.machine.load(decoded, loaded.revision, loaded.epoch, self.now(), self._clock.wall())
         self._seen.loaded(loaded.revision, loaded.records)
 
@@ -149,7 +152,7 @@ class Registry:
         if self.epoch != epoch:
             for reset in list(self._resets):
                 reset(reason)
-        self.hub.changed(known | set(self.machine.state.services()))
+        self.hub.changed(known | set(self.machine.state.services()) | set(self.policies.services()))
         self._soon()
 
     async def _load_at_last(self) -> None:
@@ -170,7 +173,9 @@ class Registry:
             if entry.key.startswith(STORE_PREFIX)
         ]
         changes = self.machine.apply(event.revision, writes, self.now(), self._clock.wall())
+        steered = self.policies.apply(event.revision, event.entries)
         self._publish(changes)
+        self.hub.changed(steered)
         self._seen.applied(event.revision, event.op)
         self._pump()
 

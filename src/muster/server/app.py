@@ -22,6 +22,7 @@ from muster.httpapi import openapi
 from muster.httpapi.access import Gate
 from muster.httpapi.asgi import App
 from muster.httpapi.operations import Operations
+from muster.httpapi.policies import Policies
 from muster.httpapi.protocol import bound_to
 from muster.httpapi.reads import Reads
 from muster.httpapi.router import Route, Router
@@ -227,7 +228,8 @@ def _routes(settings: Settings, service: Service, store: Store, meters: Meters) 
     )
     history = History()
     registry.on_change(history.note)
-    found = routes(Reads(registry, service, history, dots=settings.dotted_names), writes, operations)
+    reads = Reads(registry, service, history, dots=settings.dotted_names)
+    found = routes(reads, writes, Policies(registry, dots=settings.dotted_names), operations)
     document = openapi.document(found, __version__)
     return found
 

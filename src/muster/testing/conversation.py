@@ -18,6 +18,7 @@ from muster.model.errors import Rejected
 from muster.model.instance import Instance
 from muster.model.record import Facts, Record
 from muster.wire import events, problem, registration, sse
+from muster.wire import policy as policies
 from muster.wire import view as wire_view
 from muster.wire.events import AliveEvent, Event, ResetEvent, ResumedEvent
 from muster.wire.view import InstanceList, InstanceView
@@ -180,6 +181,28 @@ class Conversation(http.server.BaseHTTPRequestHandler):
             raise Rejected("superseded", "a newer incarnation holds the id")
         return held
 
+    # --- policies
+
+    def _policy(self, seen: Seen, service: str) -> Reply:
+        told = self.registry.holdings.policy_of(service)
+        if told is None:
+            raise Rejected("unknown_policy", f"no policy of {service!r}")
+        return 200, {
+            "service": service,
+            "namespace": "default",
+            "revision": told.revision,
+            "policy": told.policy,
+        }
+
+    def _put_policy(self, seen: Seen, service: str) -> Reply:
+        self.registry.steer(service, policies.decode(seen.body))
+        return self._policy(seen, service)
+
+    def _drop_policy(self, seen: Seen, service: str) -> Reply:
+        self._policy(seen, service)
+        self.registry.steer(service, None)
+        return 204, None
+
     # --- readers
 
     def _acks(self, seen: Seen) -> Reply:
@@ -269,9 +292,11 @@ class Conversation(http.server.BaseHTTPRequestHandler):
             return b""
         if place is not None and place.epoch == held.epoch and place.revision <= held.revision:
             resumed: Event = ResumedEvent(held.revision, held.settled)
-            return self._frames([resumed, *held.since(place.revision, watcher.services)])
+            since = held.since(place.revision, watcher.services)
+            return self._frames([resumed, *held.steered(watcher.services), *since])
         begun = [] if place is None else [ResetEvent(held.epoch, "another epoch, or a reader ahead")]
-        return self._frames([*begun, *held.snapshots(watcher.services, self.registry.page)])
+        whole = held.snapshots(watcher.services, self.registry.page)
+        return self._frames([*begun, *whole, *held.steered(watcher.services)])
 
     def _alive(self, watcher: Watcher) -> bytes:
         held = self.registry.holdings
@@ -308,6 +333,9 @@ class Conversation(http.server.BaseHTTPRequestHandler):
         ("POST", r"/v1/instances/([^/]+)/suspect", _suspect),
         ("POST", r"/v1/instances/([^/]+)/check", _check),
         ("GET", r"/v1/instances/([^/]+)/session", _session),
+        ("GET", r"/v1/policies/([^/]+)", _policy),
+        ("PUT", r"/v1/policies/([^/]+)", _put_policy),
+        ("DELETE", r"/v1/policies/([^/]+)", _drop_policy),
         ("POST", r"/v1/acks", _acks),
         ("GET", r"/v1/services", _services),
         ("GET", r"/v1/services/([^/]+)/instances", _instances),

@@ -10,9 +10,11 @@ from collections.abc import Iterable, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from muster.model.policy import Policy
 from muster.model.record import DISCOVERABLE
+from muster.wire import policy as policies
 from muster.wire import view
-from muster.wire.events import Event, Gone, RemoveEvent, SnapshotEvent, UpsertEvent
+from muster.wire.events import Event, Gone, PolicyEvent, RemoveEvent, SnapshotEvent, UpsertEvent
 from muster.wire.view import InstanceView
 
 
@@ -59,6 +61,22 @@ class Holdings:
         self.settled = True
         self._views: dict[str, InstanceView] = {}
         self._departed: dict[str, Departed] = {}
+        self._policies: dict[str, PolicyEvent] = {}
+
+    def steer(self, service: str, policy: Policy | None) -> PolicyEvent:
+        """The service's policy from now on; what its readers are told."""
+        self.revision += 1
+        document = None if policy is None else policies.document(policy)
+        told = self._policies[service] = PolicyEvent(service, self.revision, document)
+        return told
+
+    def policy_of(self, service: str) -> PolicyEvent | None:
+        told = self._policies.get(service)
+        return told if told and told.policy is not None else None
+
+    def steered(self, services: Iterable[str]) -> list[Event]:
+        """The policies that there are, for the beginning of a stream."""
+        return [self._policies[service] for service in services if service in self._policies]
 
     def listed(self, service: str) -> tuple[InstanceView, ...]:
         """The discoverable ones."""

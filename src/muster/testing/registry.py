@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from muster.model.instance import Endpoint
+from muster.model.policy import Policy
 from muster.wire import events, sse
 from muster.wire.events import AckEvent, Event, GoAwayEvent
 from muster.wire.view import InstanceView
@@ -144,6 +145,12 @@ class FakeRegistry:
         with self.news:
             self.holdings.drop(id)
             self.news.notify_all()
+
+    def steer(self, service: str, policy: Policy | None) -> None:
+        """The service's traffic policy; None: it has none."""
+        with self.news:
+            told = self.holdings.steer(service, policy)
+            self._tell(told, lambda watcher: service in watcher.services)
 
     def settle(self, *, settled: bool = True) -> None:
         with self.news:

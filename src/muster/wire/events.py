@@ -4,10 +4,13 @@
     resumed    the stream goes on from the reader's position; nothing is repeated
     upsert     instances that are in the view now, new or changed
     remove     instances that are no longer in the view, and why
+    policy     the service's traffic policy, or that it has none: after the service's first message, and at every change
     alive      every 2 s: where the stream stands, and the digest of everything it was given
     ack        someone waits: acknowledge this revision of the service (`POST /v1/acks`)
     reset      another history, or a reader ahead of it: snapshots of every service follow
     goaway     this registry stops: reconnect elsewhere
+
+A service of which no `policy` was told before the first `alive` has none. A reader ignores events that it does not know.
 
 `upsert` and `remove` with `more` belong to the message after them: together they are one committed state. An SSE id,
 `epoch:revision`, is a low-water mark: everything at or below it has been sent. It stands on the last message of a state.
@@ -17,7 +20,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
@@ -72,6 +75,15 @@ class AliveEvent(Struct, frozen=True):
     age_ms: int = 0
 
 
+class PolicyEvent(Struct, frozen=True):
+    """`policy` is a document of `muster.wire.policy`, None if the service has none (any more); `revision` that of its last write,
+    which is no part of the service's own revision."""
+
+    service: str
+    revision: int
+    policy: dict[str, Any] | None
+
+
 class AckEvent(Struct, frozen=True):
     service: str
     revision: int
@@ -91,6 +103,7 @@ Event = (
     | ResumedEvent
     | UpsertEvent
     | RemoveEvent
+    | PolicyEvent
     | AliveEvent
     | AckEvent
     | ResetEvent
@@ -102,6 +115,7 @@ TYPES: Final[dict[str, type[Event]]] = {
     "resumed": ResumedEvent,
     "upsert": UpsertEvent,
     "remove": RemoveEvent,
+    "policy": PolicyEvent,
     "alive": AliveEvent,
     "ack": AckEvent,
     "reset": ResetEvent,
