@@ -49,6 +49,11 @@ class Wrapped:
         return self.process.wait(timeout=30)
 
 
+def hearing() -> None:
+    """Whoever runs the tests may ignore hang-ups, as `nohup` does; what is started here does not."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @contextlib.contextmanager
 def started(*command: str, **environ: str) -> Iterator[Wrapped]:
     process = subprocess.Popen(
@@ -59,6 +64,7 @@ def started(*command: str, **environ: str) -> Iterator[Wrapped]:
         text=True,
         env={**os.environ, **environ},
         start_new_session=True,
+        preexec_fn=hearing,
     )
     try:
         yield Wrapped(process)
