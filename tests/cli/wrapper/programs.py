@@ -64,7 +64,7 @@ def started(*command: str, **environ: str) -> Iterator[Wrapped]:
         text=True,
         env={**os.environ, **environ},
         start_new_session=True,
-        preexec_fn=hearing,
+        preexec_fn=hearing,  # noqa: PLW1509 - takes no lock
     )
     try:
         yield Wrapped(process)
