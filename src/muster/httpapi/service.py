@@ -114,7 +114,7 @@ class Service:
 
     def lost(self, stream: Stream) -> None:
         """The connection of `stream` is gone. A zone that dies loses thousands at once: a few are dealt with in a turn."""
-        stream.watch.full()
+        stream.gone()
         self._lost.append(stream)
         if len(self._lost) == 1:
             self._loop.call_soon(self._close_some)

@@ -18,6 +18,7 @@ class Stream:
         self._service = service
         self._transport: Any = None
         self._ended = False
+        self._gone = False
         self._asked = asked
         self.watch = Watch(service.registry, asked, service.new_subscriber(), address)
 
@@ -46,8 +47,13 @@ class Stream:
     def writable(self) -> None:
         self.watch.writable()
 
+    def gone(self) -> None:
+        """The socket is closed: what is said from now on is said to nobody. `lost` follows when there is time for it."""
+        self._gone = True
+        self.watch.mute()
+
     def go_away(self, reason: str) -> None:
-        if not self._ended:
+        if not (self._ended or self._gone):
             self._ended = True
             self.watch.go_away(reason)
             self._transport.write(sse.LAST_CHUNK)

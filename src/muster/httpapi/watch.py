@@ -122,6 +122,11 @@ class Watch:
         """The socket takes no more for now."""
         self._full = True
 
+    def mute(self) -> None:
+        """There is no socket any more."""
+        self._full = True
+        self._send = _to_nobody
+
     def writable(self) -> None:
         self._full = False
         self._catch_up()
@@ -209,6 +214,10 @@ class Watch:
     def go_away(self, reason: str) -> None:
         """This registry stops: the reader should go elsewhere."""
         self._say(events.GoAwayEvent(reason))
+
+
+def _to_nobody(data: bytes) -> None:
+    pass
 
 
 def _why_reset(after: events.Position, epoch: str) -> str:

@@ -1,0 +1,38 @@
+"""A stream and its socket: what is said when there is nobody to hear it."""
+
+from muster.core.state import ServiceKey
+from muster.httpapi.stream import Stream
+from muster.httpapi.watch import Subscription
+from muster.server.app import Running
+from muster.testing.server import LocalRegistry
+from muster.wire.filters import DEFAULT
+
+
+class Wire:
+    """A transport that, once closed, refuses to be written to, as uvloop's do."""
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        if self.closed:
+            raise RuntimeError("the handler is closed")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def lose_one(running: Running) -> None:
+    asked = Subscription((ServiceKey("default", "web"),), DEFAULT, (), False, None)
+    stream, wire = Stream(running.service, asked, "127.0.0.1:1"), Wire()
+    stream.start(wire, b"")
+    wire.close()
+    running.service.lost(stream)
+    stream.watch.reset("another history")
+    stream.beat()
+    stream.go_away("shutting down")
+
+
+def test_a_stream_whose_socket_is_gone_says_nothing() -> None:
+    with LocalRegistry() as registry:
+        registry.do(lose_one)
