@@ -35,15 +35,17 @@ def missing() -> bool:
     return shutil.which("wrk") is None
 
 
-def wrk(server: Program, port: int, path: str, *, seconds: float, script: str = "") -> Load:
+def wrk(
+    server: Program, port: int, path: str, *, seconds: float, script: str = "", connections: int = CONNECTIONS
+) -> Load:
     """Load `path` for `seconds`; `script` is Lua that makes the requests."""
     with TemporaryDirectory(prefix="muster-bench-wrk-") as directory:
         lua = Path(directory) / "load.lua"
         lua.write_text(script + REPORT)
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{max(1, round(seconds))}s", "-s", str(lua)]
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(lua)]
         before = server.cpu()
         done = subprocess.run(
-            cores.on_load(*command, f"http://127.0.0.1:{port}{path}"), check=True, capture_output=True
+            cores.on_load(*command, f"http://127.0.0.1:{port}{path}"), check=True, stdout=subprocess.PIPE
         )
         used = server.cpu() - before
     return _read(done.stdout.decode(), used)
