@@ -39,6 +39,8 @@ ADVICE: Final[dict[str, str]] = {
     "host_not_allowed": "use the registry's address, or add the name to its allowed_hosts",
     "unknown_instance": "`muster instances SERVICE --all` lists the instances there are",
     "unknown_service": "`muster services` lists the services there are; mind --namespace",
+    "unknown_policy": "`muster policy get SERVICE --full` shows the defaults that hold",
+    "changed_meanwhile": "look at what changed, `muster policy diff SERVICE FILE`, and apply again",
     "superseded": "a newer start of the same instance is registered; there is nothing left to do for the old one",
     "not_held": "`muster guard` shows which zones are held",
     "limit_reached": "`muster status` shows how much is registered",

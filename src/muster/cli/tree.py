@@ -36,8 +36,10 @@ GROUPS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("watch", "Follow every change of services, live."),
         Verb("resolve", "Choose one instance of a service, as the library would."),
         Verb("status", "Show how a registry is doing."),
+        Verb("simulate", "Show who would get how much traffic under a policy."),
         Verb("guard", "Show which zones are held because the registry may be blind."),
     ),
+    "Steer": (Verb("policy", "Show, compare, set or remove the traffic policy of a service."),),
     "Run a registry": (
         Verb("serve", "Run a registry."),
         Verb("config", "Show every setting of a registry, and where its value comes from."),

@@ -267,6 +267,7 @@ class Discovery:
         for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(self._timing.close)
+        self._dispatch.join(self._timing.close)
 
     def forked(self) -> None:
         """In a forked child: what is known stays, the thread starts anew at the next use."""

@@ -92,6 +92,10 @@ class Dispatch:
         self._stale.put(None)
         self._reports.stop()
 
+    def join(self, timeout: float) -> None:
+        """After `stop`: until nothing of this is under way any more."""
+        self._reports.join(timeout)
+
     def forked(self) -> None:
         """In the child: calls under way are the parent's, and locks may be held by threads that do not exist here."""
         self.table.clear()

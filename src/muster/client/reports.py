@@ -72,8 +72,14 @@ class Reports:
         self._waiting.put((endpoint.id, endpoint.instance.generation))
 
     def stop(self) -> None:
+        """Waits for nothing."""
         self._over = True
         self._waiting.put(None)
+
+    def join(self, timeout: float) -> None:
+        """Until the report under way is over."""
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
 
     def forked(self) -> None:
         self._requests.disown()

@@ -8,6 +8,7 @@ A request says more about its call by `extensions={"muster": {...}}`, with the a
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from functools import lru_cache, partial
 from typing import Any, ClassVar, Final
 
 from msgspec import Struct
@@ -15,6 +16,7 @@ from msgspec import Struct
 from muster.client.call import Call
 from muster.client.discovery import Discovery
 from muster.client.errors import NoEndpoint
+from muster.model import limits
 from muster.policy import retry
 from muster.policy.outcome import Outcome
 from muster.policy.rotation import Key
@@ -63,6 +65,7 @@ class Balancing:
         self._discovery = discovery
         self._port = port
         self._key = key
+        self._located = lru_cache(limits.CLIENT_URLS)(partial(_located, library))
         self._table = tuple((getattr(library, name), outcome) for name, outcome in _OUTCOMES)
 
     def __repr__(self) -> str:
@@ -85,12 +88,9 @@ class Balancing:
         told = {**request.extensions, "timeout": _timeouts(request.extensions.get("timeout") or {}, step)}
         if url.scheme == "https":
             told.setdefault("sni_hostname", url.host)
+        where = self._located(scheme_of(url.scheme), url.raw_path, endpoint.host, endpoint.port)
         return self._library.Request(
-            request.method,
-            url.copy_with(scheme=scheme_of(url.scheme), host=endpoint.host, port=endpoint.port),
-            headers=request.headers,
-            stream=request.stream,
-            extensions=told,
+            request.method, where, headers=request.headers, stream=request.stream, extensions=told
         )
 
     def outcome(self, error: Exception) -> Outcome | None:
@@ -212,6 +212,11 @@ class LoopingBody:
     async def aclose(self) -> None:
         await self._stream.aclose()
         self._call.finish()
+
+
+def _located(library: Any, scheme: str, raw_path: bytes, host: str, port: int) -> Any:
+    """Making a URL costs as much as all the rest that is done here."""
+    return library.URL(scheme=scheme, host=host, port=port, raw_path=raw_path)
 
 
 def _timeouts(told: dict[str, float | None], step: Send) -> dict[str, float | None]:

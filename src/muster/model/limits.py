@@ -330,6 +330,8 @@ CLIENT_BUILD_LATE_S = 1.0
 """How late a picker may be for that. Whoever has left is passed over meanwhile."""
 CLIENT_PORTS = 16
 """Ports of one service that pickers are kept for, by name; more are served, and cost a build for every pick."""
+CLIENT_URLS = 1_024
+"""URLs of instances that a transport remembers, about 1 KB each: making one takes 20 us, and programs ask for the same ones."""
 CLIENT_REPORT_AGAIN_S = 2.0
 """Nobody is reported twice within this: a suspicion is decided in less, and the registry takes one in so long."""
 CLIENT_REPORTS = 20

@@ -1,0 +1,206 @@
+"""`muster simulate`: who would get how much traffic under a policy, by the very pickers the library uses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import click
+from msgspec import Struct
+
+from muster.cli.connection import Target, registry_options
+from muster.cli.documents import STDIN, policy_in
+from muster.cli.failures import Failure
+from muster.cli.output import Format, output_option, show
+from muster.cli.table import Table
+from muster.cli.verbs.policy import Held, held_of
+from muster.client.endpoint import Endpoint, of
+from muster.client.http import part
+from muster.model.policy import DEFAULT, Policy
+from muster.policy.endpoint import Place
+from muster.policy.simulation import Forecast, simulate
+from muster.wire import policy as wire
+from muster.wire.view import InstanceList, InstanceView
+
+EACH_ZONE: Final = 3
+"""Instances that are made up for each zone of the callers where nobody says which there are."""
+NO_ZONE: Final = "(no zone)"
+Counts = dict[Place, float]
+
+
+class Simulated(Struct, frozen=True):
+    """`served`: the part of all requests that finds an instance; `crossing`: the part that leaves its caller's zone."""
+
+    served: float
+    crossing: float
+    instances: list[dict[str, Any]]
+    callers: list[dict[str, Any]]
+
+
+class Places(click.ParamType[Any]):
+    """`zone=a:3,zone=b:1`: how many there are where. A region may stand before: `zone=eu/a:3`."""
+
+    name = "zone=ZONE:COUNT,..."
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Counts:
+        counts: Counts = {}
+        for part_ in str(value).split(","):
+            where, colon, count = part_.strip().rpartition(":")
+            zone = where.removeprefix("zone=")
+            if not colon or zone == where or not count.replace(".", "", 1).isdecimal() or float(count) <= 0:
+                self.fail(f"{part_!r} is not zone=ZONE:COUNT", param, ctx)
+            region, _, name = zone.rpartition("/")
+            counts[Place(name, region)] = float(count)
+        return counts
+
+
+class Failed(click.ParamType[Any]):
+    """`zone=a` or `id=web-7`."""
+
+    name = "zone=ZONE|id=ID"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Callable[[InstanceView], bool]:
+        what, equals, which = str(value).partition("=")
+        if not equals or what not in ("zone", "id"):
+            self.fail(f"{value!r} is neither zone=ZONE nor id=ID", param, ctx)
+        return lambda one: (one.zone if what == "zone" else one.instance_id) == which
+
+
+@click.command()
+@click.argument("policy")
+@click.option(
+    "--callers",
+    required=True,
+    type=Places(),
+    help="Where the callers are, and how many, such as zone=a:3,zone=b:1.",
+)
+@click.option(
+    "--fail",
+    "failed",
+    multiple=True,
+    type=Failed(),
+    help="What every caller has ejected: zone=a, or id=web-7.",
+)
+@click.option(
+    "--instances",
+    type=Places(),
+    help=f"Made-up instances. Otherwise those registered, or {EACH_ZONE} in each zone of the callers.",
+)
+@registry_options
+@output_option
+def command(
+    target: Target,
+    policy: str,
+    callers: Counts,
+    failed: tuple[Callable[[InstanceView], bool], ...],
+    instances: Counts | None,
+    output: Format,
+) -> None:
+    """Show who would get how much traffic under a policy.
+
+    POLICY is a file (or `-`), or a service, whose policy and instances are taken. Nothing is random: these are the shares in the
+    long run, while all instances are idle.
+    """
+    asked, listed = _scene(target, policy)
+    views = _made_up(instances) if instances else listed or _made_up(dict.fromkeys(callers, EACH_ZONE))
+    endpoints = [of(view) for view in views]
+    down = {view.instance_id for view in views if any(fails(view) for fails in failed)}
+    forecast = simulate(asked, endpoints, callers, Random(0), down=down)  # noqa: S311 - no secret, and the same every time
+    told = _told(forecast, endpoints, down)
+    show(told, output, lambda: _table(told))
+
+
+def _scene(target: Target, policy: str) -> tuple[Policy, list[InstanceView]]:
+    """The policy meant, and the service's instances if it is a service that was named."""
+    if policy == STDIN or Path(policy).exists():
+        return policy_in(policy), []
+    connection = target.connect()
+    listed = connection.get(f"/services/{part(policy)}/instances", InstanceList).instances
+    held: Held | None = held_of(connection, policy)
+    if not listed:
+        raise Failure(f"{policy}: no instance may take requests; make some up with --instances")
+    return (wire.parse(held.policy) if held else DEFAULT), list(listed)
+
+
+def _made_up(counts: Counts) -> list[InstanceView]:
+    return [
+        _instance(f"{place.zone or place.region}-{number}", place)
+        for place, count in counts.items()
+        for number in range(1, int(count) + 1)
+    ]
+
+
+def _instance(id: str, place: Place) -> InstanceView:
+    return InstanceView(
+        instance_id=id,
+        service="simulated",
+        namespace="default",
+        host=f"{id}.invalid",
+        port=80,
+        endpoints=(),
+        zone=place.zone,
+        region=place.region,
+        version="",
+        deployment_group="",
+        weight=100,
+        tags=(),
+        metadata={},
+        status="healthy",
+        overdue=False,
+        generation=1,
+        revision=1,
+        registered_at=0,
+    )
+
+
+def _told(forecast: Forecast, endpoints: Iterable[Endpoint], down: set[str]) -> Simulated:
+    instances = [
+        {
+            "instance": portion.instance_id,
+            "zone": portion.zone,
+            "share": round(portion.share, 4),
+            "load": round(portion.load, 3),
+            "failed": portion.instance_id in down,
+        }
+        for portion in forecast.portions
+    ]
+    callers = [
+        {
+            "callers": str(flow.place),
+            "share": round(flow.share, 4),
+            "to": {zone: round(part_, 4) for zone, part_ in sorted(flow.zones.items())},
+            "refused": flow.refused,
+        }
+        for flow in forecast.flows
+    ]
+    return Simulated(round(forecast.served, 4), round(forecast.crossing, 4), instances, callers)
+
+
+def _table(told: Simulated) -> Table:
+    return Table(
+        ("who", "share", "load", "where"),
+        [
+            *map(_caller_row, told.callers),
+            *map(_instance_row, told.instances),
+            ("served", _percent(told.served), "", ""),
+            ("leaving their zone", _percent(told.crossing), "", ""),
+        ],
+    )
+
+
+def _caller_row(one: dict[str, Any]) -> tuple[object, ...]:
+    to = ", ".join(f"{zone or NO_ZONE} {_percent(share)}" for zone, share in one["to"].items())
+    return (f"callers in {one['callers'] or NO_ZONE}", _percent(one["share"]), "", to or one["refused"])
+
+
+def _instance_row(one: dict[str, Any]) -> tuple[object, ...]:
+    where = f"{one['zone'] or NO_ZONE}{', failed' if one['failed'] else ''}"
+    return (one["instance"], _percent(one["share"]), f"{one['load']:.2f}", where)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}"
