@@ -187,7 +187,10 @@ def test_a_child_goes_on_from_the_snapshot_with_a_thread_of_its_own(
     def child() -> None:
         assert not discovery.status().running
         assert [endpoint.port for endpoint in discovery._board.snapshots["web"].endpoints] == [1]
-        assert discovery.pick("web").port in (1, 2)  # the snapshot is there at once, and the thread perhaps quick
+        assert discovery.pick("web").port in (
+            1,
+            2,
+        )  # the snapshot is there at once, and the thread perhaps quick
         assert discovery.status().running
         until(discovery, lambda: ports(discovery) == {1, 2})
         discovery.close()

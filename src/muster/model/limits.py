@@ -1,5 +1,4 @@
 """Every bound and default of Muster, with its unit and its reason, in one place.
-
 A number that limits something lives here and nowhere else; a name says what it bounds and ends in its unit unless it is a count.
 Operators can change only what `muster config` lists; the rest is a promise to every client.
 """
@@ -37,9 +36,9 @@ CHECK_HEADER_CHARS = 256
 CHECK_STATUS_RANGES = 8
 CHECK_OUTPUT_CHARS = 512
 """What a check said, kept for people."""
+WEIGHT_DEFAULT = 100
 WEIGHT_MAX = 65_535
 """RFC 2782: an SRV weight is 16 bits."""
-WEIGHT_DEFAULT = 100
 OWNER_SECRET_MIN_CHARS = 16
 OWNER_SECRET_MAX_CHARS = 256
 SUPERSEDED_KEPT = 8
