@@ -34,7 +34,7 @@ How to use it from a language without a library: [a client of your own](../how-t
 """
 GROUPS = {
     "Taking part": ("/v1/register", "/v1/heartbeat", "/v1/acks"),
-    "Looking": ("/v1/services", "/v1/watch", "/v1/explain"),
+    "Looking": ("/v1/services", "/v1/watch", "/v1/explain", "/v1/prometheus"),
     "Instances": ("/v1/instances",),
     "Steering": ("/v1/policies",),
     "Operating": ("/",),
@@ -54,7 +54,7 @@ def page() -> str:
     types = [kind for route in table_of_routes for kind in (route.body, route.returns) if kind is not None]
     types = list(dict.fromkeys([*types, *events.TYPES.values()]))
     schemas, components = msgspec.json.schema_components(types, ref_template="{name}")
-    names = {kind: schema["$ref"] for kind, schema in zip(types, schemas, strict=True)}
+    names = {type_: kind(schema) for type_, schema in zip(types, schemas, strict=True)}
     introduction = INTRODUCTION.format(
         everywhere=listed(EVERYWHERE), changes=listed(CHANGES), bodies=listed(WITH_BODY)
     )
@@ -94,7 +94,7 @@ def section(route: Route, names: Mapping[Any, str]) -> Iterator[str]:
     if route.query:
         yield table(("query", ""), [(query(each.name, each.repeated), each.about) for each in route.query])
     if route.body is not None:
-        yield f"Body: {link(names[route.body])}, at most {route.body_limit:,} bytes.\n"
+        yield f"Body: {names[route.body]}, at most {route.body_limit:,} bytes.\n"
     yield f"Answers {answer(route, names)}.\n"
     if route.errors:
         yield f"Problems: {listed(route.errors)}.\n"
@@ -107,7 +107,7 @@ def query(name: str, repeated: bool) -> str:
 def answer(route: Route, names: Mapping[Any, str]) -> str:
     if route.status == 204:
         return "204"
-    what = link(names[route.returns]) if route.returns is not None else code(route.media)
+    what = names[route.returns] if route.returns is not None else code(route.media)
     unchanged = ", or 200 if nothing changed" if route.status == 201 else ""
     return f"{route.status}{unchanged}: {what}"
 
@@ -119,7 +119,7 @@ def listed(codes: Iterable[str]) -> str:
 def stream_events(names: Mapping[Any, str]) -> Iterator[str]:
     yield "## Events of a stream\n"
     yield f"```text\n{inspect.getdoc(events)}\n```\n"
-    yield table(("event", "data"), [(code(name), link(names[kind])) for name, kind in events.TYPES.items()])
+    yield table(("event", "data"), [(code(name), names[kind]) for name, kind in events.TYPES.items()])
 
 
 def values(components: Mapping[str, Any]) -> Iterator[str]:

@@ -46,6 +46,7 @@ ADVICE: Final[dict[str, str]] = {
     "limit_reached": "`muster status` shows how much is registered",
     "store_unavailable": "the registry's disk is full or broken: see its log and `muster status`",
     "overloaded": "try again in a moment",
+    "unsettled": "ask again when instances had the time for a heartbeat",
     "stopping": "name another registry with --url, or wait until this one is back",
 }
 """problem code -> what to do next, where the problem's own text does not say it."""

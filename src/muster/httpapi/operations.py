@@ -12,14 +12,14 @@ from typing import BinaryIO, Protocol
 import msgspec
 
 from muster import __version__
-from muster.httpapi import bodies
+from muster.httpapi import bodies, targets
 from muster.httpapi.message import Download, Request, Response, answer
 from muster.httpapi.service import Service
 from muster.model.errors import Rejected, Unavailable
 from muster.observe.lag import LagMeter
 from muster.observe.metrics import CONTENT_TYPE, Metrics
 from muster.registry.registry import Registry
-from muster.wire import strict
+from muster.wire import filters, strict
 
 PIECE_BYTES = 256 * 1024
 
@@ -93,6 +93,16 @@ class Operations:
 
     def metrics(self, request: Request) -> Response:
         return Response(200, self._metrics.text(), media=CONTENT_TYPE.encode())
+
+    def targets(self, request: Request) -> Response:
+        """A registry that began a moment ago and knows nobody yet says so, and Prometheus keeps the targets it has."""
+        request.only("service", "port", *filters.PARAMETERS)
+        state, registry = self._registry.machine.state, self._registry
+        if not len(state) and not registry.settled:
+            raise Unavailable("unsettled", "this registry began a moment ago and has heard of nobody yet")
+        services = [name.lower() for name in request.query.get("service", [])]
+        filter = filters.parse(request.query)
+        return Response(200, targets.body(state, request.namespace, services, request.one("port"), filter))
 
     # --- Guard ------------------------------------------------------------------------------------------------------
 

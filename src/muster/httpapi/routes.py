@@ -9,6 +9,7 @@ from muster.httpapi.operations import Operations
 from muster.httpapi.policies import Policies
 from muster.httpapi.reads import Reads
 from muster.httpapi.router import Parameter, Route
+from muster.httpapi.targets import Group
 from muster.httpapi.writes import Writes
 from muster.model import limits
 from muster.model.policy import Policy
@@ -307,6 +308,21 @@ def _operating(operations: Operations) -> list[Route]:
             media="application/octet-stream",
             guarded=True,
             errors=("store_unavailable",),
+        ),
+        Route(
+            "GET",
+            "/v1/prometheus/sd",
+            operations.targets,
+            "Everything registered, as targets for Prometheus' http_sd_configs.",
+            returns=list[Group],
+            errors=("unsettled",),
+            query=(
+                Parameter("service", "Only this service; may be given several times.", repeated=True),
+                Parameter(
+                    "port", "The endpoint to scrape, by name; if not given, `metrics`, or else the first."
+                ),
+                *FILTERS,
+            ),
         ),
         Route("GET", "/metrics", operations.metrics, "Prometheus metrics.", media="text/plain"),
         Route("GET", "/openapi.json", operations.openapi, "This API, as OpenAPI 3.1."),
