@@ -1,7 +1,6 @@
-"""`reference/limits.md`: every bound with its unit and its reason, read from the file that holds them."""
+"""`reference/limits.md`: every bound with its unit and its reason, read from the files that hold them."""
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,28 +14,16 @@ operator can change is in [configuration](configuration.md); the rest is a promi
 
 A reason stands with the last of the bounds it is about.
 """
-SECTION = re.compile(r"# --- (.+?) -+$")
 UNITS = {"S": "s", "BYTES": "bytes", "CHARS": "characters", "PAGES": "pages"}
 
 
 def page() -> str:
-    source = Path(limits.__file__).read_text()
     parts = [head("Limits", "`muster.model.limits`"), INTRODUCTION]
-    for title, rows in sections(source):
-        parts += [f"## {title}\n", table(("bound", "value", "why"), rows)]
+    for area in sorted(Path(limits.__file__).parent.glob("[a-z]*.py")):
+        tree = ast.parse(area.read_text())
+        title = (ast.get_docstring(tree) or "").partition("\n")[0].removesuffix(".")
+        parts += [f"## {title}\n", table(("bound", "value", "why"), bounds(tree.body))]
     return "\n".join(parts)
-
-
-def sections(source: str) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
-    starts = [
-        (number, match[1])
-        for number, line in enumerate(source.splitlines(), 1)
-        if (match := SECTION.match(line))
-    ]
-    ends = [number for number, _ in starts[1:]] + [len(source)]
-    body = ast.parse(source).body
-    for (start, title), end in zip(starts, ends, strict=True):
-        yield title, list(bounds([node for node in body if start < node.lineno < end]))
 
 
 def bounds(nodes: list[ast.stmt]) -> Iterator[tuple[str, str, str]]:

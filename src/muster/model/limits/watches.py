@@ -1,0 +1,37 @@
+"""Feed, snapshots, watches."""
+
+FEED_CHANGES = 16_384
+"""Changes kept for watchers that are behind; further back means a fresh snapshot."""
+FOLD_S = 0.005
+"""After a service's first change goes out, those within this time go out together."""
+SNAPSHOT_PAGE = 500
+"""Instances in one `snapshot` event."""
+VIEWS_PER_SNAPSHOT = 64
+"""Filtered bodies kept per snapshot; a further filter evicts the oldest."""
+MADE_PER_VIEW = 64
+"""Bodies and frames kept per view: each reader that resumes from another revision has a frame of its own made."""
+WATCH_SERVICES = 256
+"""Services one watch stream may name."""
+WATCHERS = 50_000
+WATCH_SESSIONS = 64
+"""Instances whose session one stream may carry."""
+ALIVE_S = 2.0
+"""A stream says so this often; a reader takes 5 s of silence for a broken one."""
+STREAM_SILENCE_S = 5.0
+STREAM_STALLED_S = 15.0
+"""A reader that takes nothing for this long is cut off."""
+STREAMS_CLOSED_PER_TURN = 32
+"""Lost streams dealt with in one turn of the loop, with the sessions each carries: a few milliseconds."""
+STREAM_BUFFER_BYTES = 256 * 1024
+"""What may wait in a stream's socket buffer before the watcher is left behind (it catches up from its cursor)."""
+BLOCKING_READS = 50_000
+POLLERS = 50_000
+"""Readers by polling that a drain waits for, over all services."""
+WAIT_MAX_S = 600.0
+WAIT_DEFAULT_S = 30.0
+DRAIN_WAIT_S = 5.0
+DRAIN_WAIT_MAX_S = 60.0
+POLLER_GRACE_S = 5.0
+"""A reader by polling counts as a subscriber until its last answer's wait plus this."""
+UNACKNOWLEDGED_LISTED = 100
+"""Subscribers named in a drain's answer; their number is always exact."""
