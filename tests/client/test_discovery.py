@@ -8,8 +8,11 @@ import pytest
 from tests.client.conftest import QUICK, Follow, ports, until
 
 from muster.client import Absent, Bound, Discovery, NoEndpoint, NotReady
+from muster.client.call import Call
+from muster.model import limits
 from muster.model.errors import Rejected
 from muster.testing import FakeRegistry
+from muster.testing.clock import ManualClock
 
 
 def test_calls_are_spread_by_weight(registry: FakeRegistry, follow: Follow) -> None:
@@ -171,6 +174,53 @@ def test_what_is_asked_for_is_acknowledged_once_readers_have_it(
     revision = registry.ask_for_ack("web")
     registry.wait(lambda: not registry.silent("web", revision))
     assert ports(discovery) == {2}
+
+
+def test_it_is_acknowledged_when_the_calls_begun_before_are_over(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    call = discovery.pick("web").attempt()
+    registry.change("web-1", status="draining")
+    revision = registry.ask_for_ack("web")
+    for port in (2, 3):  # whatever else comes is obeyed meanwhile
+        registry.add("web", port=port)
+        until(discovery, lambda port=port: port in ports(discovery))
+    assert registry.silent("web", revision)
+    call.finish()
+    registry.wait(lambda: not registry.silent("web", revision))
+
+
+def test_or_have_surely_arrived(registry: FakeRegistry, follow: Follow) -> None:
+    time = ManualClock()
+    registry.add("web", port=1)
+    discovery = follow("web", clock=time)
+    discovery.wait_ready()
+    call = discovery.pick("web").attempt()
+    registry.change("web-1", status="draining")
+    revision = registry.ask_for_ack("web")
+    until(discovery, lambda: ports(discovery) == set())
+    time.advance(limits.CLIENT_SENDING_S)
+    registry.wait(lambda: not registry.silent("web", revision))
+    call.finish()
+
+
+def test_a_call_that_begins_too_late_goes_elsewhere(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    late = discovery.pick("web")
+    registry.remove("web-1")
+    registry.add("web", port=2)
+    until(discovery, lambda: ports(discovery) == {2})
+    assert late.traffic is not None
+    choices = iter([late, discovery.pick("web")])
+    with Call(late.traffic, lambda tried: next(choices), idempotent=False) as call:
+        assert call.attempt().endpoint.port == 2
+        assert call.attempts == 1
+    assert late.traffic.memory.active == 0
 
 
 def test_token_and_namespace_go_with_every_request(registry: FakeRegistry, follow: Follow) -> None:

@@ -1,4 +1,4 @@
-"""Callers of a service under test: they pick with the library, call with the standard library, and never stop by themselves."""
+"""Callers of a service under test: they choose with the library, call with the standard library, and never stop by themselves."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ class Caller(threading.Thread):
     def run(self) -> None:
         turn = 0
         while not self._stopping.wait(PAUSE_S):
-            endpoint = self._discovery.pick("web")
             turn += 1
-            try:
-                self._call(endpoint.host, endpoint.port, THINKING[turn % len(THINKING)])
-            except (OSError, http.client.HTTPException) as error:
-                self.failures.append(f"{self.name} at {endpoint.port}: {error!r}")
-                self._kept.pop(endpoint.address, None)
+            with self._discovery.call("web") as call:
+                endpoint = call.attempt().endpoint
+                try:
+                    self._call(endpoint.host, endpoint.port, THINKING[turn % len(THINKING)])
+                except (OSError, http.client.HTTPException) as error:
+                    self.failures.append(f"{self.name} at {endpoint.port}: {error!r}")
+                    self._kept.pop(endpoint.address, None)
             with self._news:
                 self.answered[endpoint.port] += 1
                 self._news.notify_all()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from tests.policy.world import Caller, web, webs
 
+from muster.model import limits
 from muster.model.policy import DEFAULT, Balancer, Policy
 from muster.policy.memory import Memory, Peer
 from muster.policy.outcome import MEANINGS, Outcome
@@ -32,6 +33,39 @@ def test_an_id_that_is_there_twice_is_one_peer() -> None:
     memory = Memory(DEFAULT, 0.0)
     first, second = memory.adopt([web(1), web(1)], 0.0)
     assert first is second
+
+
+def test_who_left_is_out_whatever_becomes_of_its_last_requests() -> None:
+    memory = Memory(DEFAULT, 0.0)
+    (left,) = memory.adopt(webs([1]), 0.0)
+    memory.start(left)
+    memory.start(left)
+    memory.adopt([], 1.0)
+    memory.finish(left, Outcome.CONNECT, started=0.5, now=1.1, rng=Random(0))
+    memory.finish(left, Outcome.SUCCESS, started=1.2, now=1.3, rng=Random(0))
+    assert (left.gone, left.out) == (True, True)
+
+
+def test_requests_to_whoever_left_are_on_their_way_until_they_are_over() -> None:
+    memory = Memory(DEFAULT, 0.0)
+    here, left = memory.adopt(webs([1, 2]), 0.0)
+    for peer in (here, left):
+        memory.start(peer)
+    assert not memory.sending(0.5)
+    memory.adopt(webs([1]), 1.0)
+    assert memory.sending(1.5)
+    memory.finish(left, Outcome.SUCCESS, started=0.0, now=1.6, rng=Random(0))
+    assert not memory.sending(1.6)
+
+
+def test_and_are_taken_to_have_arrived_some_time_later() -> None:
+    memory = Memory(DEFAULT, 0.0)
+    (left,) = memory.adopt(webs([1]), 0.0)
+    memory.start(left)
+    memory.adopt([], 1.0)
+    memory.adopt([], 1.5)
+    assert memory.sending(1.0 + limits.CLIENT_SENDING_S - 0.1)
+    assert not memory.sending(1.0 + limits.CLIENT_SENDING_S)
 
 
 def test_latency_is_kept_where_somebody_asks_for_it() -> None:

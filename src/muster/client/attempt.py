@@ -43,6 +43,13 @@ class Attempt:
     def __repr__(self) -> str:
         return f"<Attempt of {self.endpoint}, {self.outcome or 'under way'}>"
 
+    @property
+    def late(self) -> bool:
+        """The instance left, or was asked to, between the pick and the beginning of this: whoever waits for the last of its requests
+        may not wait for this one, so pick again."""
+        peer = self.endpoint.peer
+        return peer is not None and peer.gone
+
     def answered(self, status: int) -> None:
         """With this HTTP status: 5xx is the instance's failure, everything else is none."""
         self.outcome = of_status(status)

@@ -75,10 +75,13 @@ class Call:
         if not self._tried and (limit := admit(traffic.policy.limits, traffic.memory)):
             traffic.count("limit")
             raise NoEndpoint(traffic.service, "limit", detail=limit)
-        endpoint = self._pick(self._tried)
-        self._tried = (*self._tried, endpoint)
-        self._attempt = endpoint.attempt()
-        return self._attempt
+        attempt = self._pick(self._tried).attempt()
+        if attempt.late:
+            attempt.finish(Outcome.CANCELLED)
+            attempt = self._pick(self._tried).attempt()
+        self._tried = (*self._tried, attempt.endpoint)
+        self._attempt = attempt
+        return attempt
 
     def answered(self, status: int, *, retry_after: float | None = None) -> float | None:
         """With this HTTP status. Seconds to wait before the next attempt; None: this is the answer. A success is not over yet:

@@ -306,6 +306,7 @@ class Discovery:
             self._board,
             saver,
             self._services,
+            sending=self._dispatch.sending,
             timing=self._timing,
             rng=self._rng,
         )

@@ -79,6 +79,12 @@ class Dispatch:
         with self._lock:
             return {traffic.port or "": traffic.tally.copy() for traffic in self._of(service)}
 
+    def sending(self, service: str) -> bool:
+        """Whether a request may be on its way to an instance that readers no longer have."""
+        with self._lock:
+            known = self._of(service)
+        return any(traffic.memory.sending(self._clock()) for traffic in known)
+
     def run(self) -> None:
         """A thread: makes those pickers anew that are out of date."""
         while (traffic := self._stale.get()) is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from random import Random
 from typing import assert_never
 
@@ -46,7 +46,8 @@ End = Anew | Resync | Leave | Failure
 
 
 class Following:
-    """One life of the thread, from `run` to `stop`. A forked child makes itself a new one."""
+    """One life of the thread, from `run` to `stop`. A forked child makes itself a new one. `sending`: whether a request may be on its
+    way to an instance of a service that readers no longer have."""
 
     def __init__(
         self,
@@ -55,10 +56,12 @@ class Following:
         saver: Saver,
         services: tuple[str, ...],
         *,
+        sending: Callable[[str], bool],
         timing: Timing,
         rng: Random,
     ) -> None:
         self._access = access
+        self._sending = sending
         self._board = board
         self._saver = saver
         self._wanted = services
@@ -71,6 +74,7 @@ class Following:
         self._mirrors = self._remembered()
         self._refresh_at = 0.0
         self._diverged = False
+        self._withheld = False
         self.connection: Connection | None = None
 
     def __repr__(self) -> str:
@@ -180,7 +184,7 @@ class Following:
                 if self._board.clock() >= self._refresh_at:
                     self._mirrors.forget_position()
                     return Anew(refresh=True)
-                end = self._take(stream.read())
+                end = self._take(stream.read(limits.CLIENT_SENDING_LOOK_S if self._withheld else None))
                 self._tell(stream)
                 if end is not None:
                     return end
@@ -256,9 +260,17 @@ class Following:
         self._keep(snapshots)
 
     def _acknowledge(self, stream: EventStream) -> None:
-        """Tried again with the next message, as long as this stream lasts; whoever waits for it gives up by himself."""
-        connection = self.connection
-        if connection is None or not (done := self._mirrors.acknowledge()):
+        """Tried again with the next message, as long as this stream lasts; whoever waits for it gives up by himself.
+
+        Whoever asks takes the answer for a promise that nothing more will come. So it waits for requests that were begun before
+        readers knew.
+        """
+        done = self._mirrors.acknowledge()
+        withheld = {name: revision for name, revision in done.items() if self._sending(name)}
+        self._mirrors.owe(withheld)
+        self._withheld = bool(withheld)
+        connection, done = self.connection, {name: done[name] for name in done.keys() - withheld.keys()}
+        if connection is None or not done:
             return
         body = {"subscriber": connection.subscriber, "services": done}
         try:

@@ -76,7 +76,7 @@ class StaticStream:
         self._waiting = self._read_anew()
         self.headers["Muster-Epoch"] = self._epoch
 
-    def read(self) -> list[Message]:
+    def read(self, patience: float | None = None) -> list[Message]:
         """At first and after a change of the file everything, otherwise that nothing has changed. Raises `Lost`."""
         told, self._waiting = self._waiting, []
         if not told and self._over.wait(LOOK_EVERY_S):

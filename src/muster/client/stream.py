@@ -43,7 +43,7 @@ class EventStream(Protocol):
     headers: http.client.HTTPMessage
 
     def begin(self, head: bytes) -> None: ...
-    def read(self) -> list[sse.Message]: ...
+    def read(self, patience: float | None = None) -> list[sse.Message]: ...
     def abort(self) -> None: ...
     def close(self) -> None: ...
     def disown(self) -> None: ...
@@ -78,9 +78,13 @@ class Stream:
             self._dechunker = Dechunker()
         self._sock.settimeout(self._timing.silence)
 
-    def read(self) -> list[sse.Message]:
-        """The messages that arrive next: at least one read, at most one wait. Raises `Lost`."""
-        received, self._received = self._received or self._recv(), b""
+    def read(self, patience: float | None = None) -> list[sse.Message]:
+        """The messages that arrive next: at least one read, at most one wait, of `patience` s and in vain if that is told. Raises
+        `Lost`."""
+        received = self._received or (self._recv() if patience is None else self._recv_within(patience))
+        self._received = b""
+        if not received:
+            return []
         try:
             body = self._dechunker.feed(received) if self._dechunker else received
             messages = self._parser.feed(body)
@@ -119,6 +123,18 @@ class Stream:
         if not received:
             raise Lost("closed", "by the registry")
         return received
+
+    def _recv_within(self, patience: float) -> bytes:
+        """Empty if nothing came."""
+        self._sock.settimeout(patience)
+        try:
+            return self._recv()
+        except Lost as lost:
+            if lost.why == "silent":
+                return b""
+            raise
+        finally:
+            self._sock.settimeout(self._timing.silence)
 
     def _head(self) -> tuple[int, http.client.HTTPMessage]:
         """Status and headers; what follows them stays in `_received`."""

@@ -32,15 +32,16 @@ ALWAYS = float("-inf")
 
 
 class Peer:
-    """One endpoint. `since`: when it appeared (s; -inf: before we looked); `succeeded_at`: our last success with it; `out`: it is
-    ejected, or its breaker is not closed."""
+    """One endpoint. `since`: when it appeared (s; -inf: before we looked); `succeeded_at`: our last success with it; `gone`: it is
+    not listed any more; `out`: that, or it is ejected, or its breaker is not closed."""
 
-    __slots__ = ("breaker", "latency", "out", "outstanding", "record", "since", "succeeded_at")
+    __slots__ = ("breaker", "gone", "latency", "out", "outstanding", "record", "since", "succeeded_at")
 
     def __init__(self, since: float) -> None:
         self.since = since
         self.succeeded_at = ALWAYS
         self.outstanding = 0
+        self.gone = False
         self.out = False
         self.breaker = Breaker()
         self.latency = Latency()
@@ -63,6 +64,7 @@ class Memory:
         self.active = 0
         self.retries = 0
         self._peers: dict[tuple[str, int], Peer] = {}
+        self._left: list[tuple[Peer, float]] = []
         self._turns: dict[object, count[int]] = {}
         self._looked = False
 
@@ -88,8 +90,8 @@ class Memory:
             for endpoint in endpoints:
                 key = _key(endpoint)
                 peers[key] = known.get(key) or Peer(since)
-            for key in known.keys() - peers.keys():
-                known[key].out = True
+            if gone := known.keys() - peers.keys():
+                self._left = self._still_sending(now) + [(self._leave(known[key]), now) for key in gone]
             self._peers = peers
         return list(peers.values()) if len(peers) == len(endpoints) else [peers[_key(e)] for e in endpoints]
 
@@ -110,6 +112,13 @@ class Memory:
                 self._changed_if(peer, peer.breaker.gave_up(now))
             else:
                 self._failed(peer, outcome, started, now, rng)
+
+    def sending(self, now: float) -> bool:
+        """Whether a request may be on its way to an endpoint that has left: an attempt begun before is not over yet. After
+        CLIENT_SENDING_S it is taken to have arrived, so that a long answer holds up nobody."""
+        with self._lock:
+            self._left = self._still_sending(now)
+            return bool(self._left)
 
     def begin_retry(self) -> None:
         """A retry was decided on: it counts against the budget from now until it is over."""
@@ -147,6 +156,15 @@ class Memory:
                 self._turns.clear()
             self._turns[name] = count(rng.randrange(limits.STRIDE_WEIGHT))
         return self._turns[name].__next__
+
+    def _leave(self, peer: Peer) -> Peer:
+        peer.gone = peer.out = True
+        return peer
+
+    def _still_sending(self, now: float) -> list[tuple[Peer, float]]:
+        """Those that left with requests under way, and when."""
+        young = now - limits.CLIENT_SENDING_S
+        return [(peer, since) for peer, since in self._left if peer.outstanding and since > young]
 
     def _sweep(self, now: float, rng: Random) -> None:
         terms = self.policy.outlier_detection
@@ -197,7 +215,7 @@ class Memory:
         return (peer.record for peer in self._peers.values())
 
     def _changed(self, peer: Peer) -> None:
-        peer.out = peer.record.ejected_at is not None or peer.breaker.state != "closed"
+        peer.out = peer.gone or peer.record.ejected_at is not None or peer.breaker.state != "closed"
         self.version += 1
 
     def _changed_if(self, peer: Peer, changed: bool) -> None:

@@ -10,6 +10,9 @@ An acknowledgement that came later than both settles a doubt: who asks acknowled
 later. The program is idle when no connection has been busy, nor any byte moved, for IDLE_S, and for DOUBT_S where there is
 doubt. Whoever speaks last without wanting an answer looks busy, so everything here ends at the limit of whoever waits.
 
+A look that comes late shows a machine that is too busy: callers on it may not have come to run either. So the time that a look was
+late counts for nothing.
+
 Where the kernel does not tell times, any open connection counts as busy; where it tells nothing, IDLE_S must do.
 """
 
@@ -23,6 +26,8 @@ IDLE_S = 0.5
 DOUBT_S = 2.0
 """Callers that ask again at once, near by, are doubtful whenever they wait: they get this long for an answer."""
 LOOK_EVERY_S = 0.05
+LATE_S = 2 * LOOK_EVERY_S
+"""A look that comes no later than this was not held up."""
 
 
 class Idleness:
@@ -30,12 +35,16 @@ class Idleness:
 
     def __init__(self, now: float) -> None:
         self._idle_at = now + IDLE_S
+        self._looked_at = now
 
     def __repr__(self) -> str:
         return f"<Idleness at={self._idle_at:.3f}>"
 
     def look(self, connections: Sequence[Connection] | None, now: float) -> float:
-        """Take one look into account; the time at which the program counts as idle if nothing else happens."""
+        """Take one look into account; the time at which the program counts as idle if nothing else happens. Look every
+        LOOK_EVERY_S, or earlier."""
+        self._idle_at += max(0.0, now - self._looked_at - LATE_S)
+        self._looked_at = now
         for each in connections or ():
             self._idle_at = max(self._idle_at, now + patience(each))
         return self._idle_at

@@ -6,6 +6,11 @@ CLIENT_REQUEST_S = 5.0
 """One request's time to its answer, at one registry."""
 CLIENT_ACK_S = 1.0
 """An acknowledgement's time: it is sent between two reads of the stream, which must not wait long."""
+CLIENT_SENDING_S = 2.0
+"""A drain is acknowledged when no request can be on its way to the instance any more: when the attempts begun before are over, or
+this old. By then they have arrived, and the instance itself knows that it owes an answer; less than a drain waits."""
+CLIENT_SENDING_LOOK_S = 0.02
+"""How often that is looked at, while a drain waits for it."""
 CLIENT_EVENT_S = 30.0
 """A stream that sends bytes but completes no event for this long is broken: a large page on a slow link takes a few seconds."""
 CLIENT_RETRY_FIRST_S = 0.4
