@@ -2,6 +2,7 @@
 
 top      cli  server  testing
 edges    httpapi  consul  eureka  nameserver  xds  vip  storage  probe  trust  dashboard  integrations    (strangers to each other)
+web
 shells   registry  client  observe
 pure     core  policy  wire
 model
@@ -17,6 +18,7 @@ LAYERS = [
     ["model"],
     ["core", "policy", "wire"],
     ["registry", "client", "observe"],
+    ["web"],
     [
         *(
             "httpapi",

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from muster.httpapi.openapi import CHANGES, EVERYWHERE, WITH_BODY
-from muster.httpapi.router import Route
 from muster.httpapi.routes import routes
 from muster.model.errors import CODES
+from muster.web.router import Route
 from muster.wire import events
 
 from .markdown import code, head, table

@@ -14,8 +14,8 @@ from .markdown import code, head, table
 
 INTRODUCTION = """\
 `GET /metrics`, in Prometheus' text format. Counters begin at zero when the registry starts. Label sets are bounded: services
-beyond [`METRIC_SERVICES`](limits.md#metrics-history-logs) are summed under `(other)`. [Production](../how-to/production.md#alerts) says which
-of them to be woken by.
+beyond [`METRIC_SERVICES`](limits.md#metrics-history-logs) are summed under `(other)`.
+[Production](../how-to/production.md#alerts) says which of them to be woken by.
 """
 ABOUT = re.compile(r"# (HELP|TYPE) (\S+) (.*)")
 SAMPLE = re.compile(r"(\w+?)(?:_bucket)?\{(.*?)\} ")

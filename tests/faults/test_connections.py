@@ -142,7 +142,7 @@ def test_a_watcher_that_never_reads_is_cut_off_and_one_that_does_is_not() -> Non
             assert reading.copy.services["web"]["web-0"].weight == 11
             for _ in range(2):  # the first look finds what it left, the second that it took nothing
                 registry.do(ahead(limits.STREAM_STALLED_S + 1))
-            while registry.do(lambda running: len(running.service.streams())) > 1:
+            while registry.do(lambda running: len(running.listener.streams())) > 1:
                 threading.Event().wait(0.01)
             assert isinstance(reading.until(AliveEvent), AliveEvent)
         never.close()
@@ -155,7 +155,7 @@ def read_on(stream: Stream) -> None:
 
 def narrow(running: Running) -> None:
     """Let the kernel keep little for its connections."""
-    for connection in running.service._connections:
+    for connection in running.listener._connections:
         connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
 
@@ -163,9 +163,9 @@ def ahead(seconds: float) -> Callable[[Running], None]:
     """Let the coarse clock of its connections run ahead."""
 
     def run(running: Running) -> None:
-        running.service._timer.cancel()  # type: ignore[union-attr]
-        running.service.seconds += seconds
-        running.service._tick()
+        running.listener._timer.cancel()  # type: ignore[union-attr]
+        running.listener.seconds += seconds
+        running.listener._tick()
 
     return run
 

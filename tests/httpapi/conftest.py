@@ -46,7 +46,7 @@ def wire(registry: LocalRegistry) -> Iterator[Wire]:
 
 def beat(running: Running) -> None:
     """Let every stream say now that it lives."""
-    for stream in running.service.streams():
+    for stream in running.listener.streams():
         stream.beat()
 
 

@@ -36,7 +36,8 @@ def test_it_is_a_valid_document(document: dict[str, Any]) -> None:
 
 
 def test_every_route_is_in_it(registry: LocalRegistry, document: dict[str, Any]) -> None:
-    routes = registry.do(lambda running: [(r.method.lower(), r.path) for r in running.service.router.routes])
+    native, *_ = registry.do(lambda running: running.listener.router.surfaces)
+    routes = [(route.method.lower(), route.path) for route in native.routes]
     assert sorted(routes) == sorted((method, path) for method, path, _ in operations(document))
 
 

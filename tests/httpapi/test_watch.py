@@ -402,13 +402,13 @@ def test_a_slow_reader_catches_up_from_where_it_was(
 
 def narrow(running: object) -> None:
     """Let the kernel keep little for its connections, so that a reader who falls behind is felt."""
-    for connection in running.service._connections:  # type: ignore[attr-defined]
+    for connection in running.listener._connections:  # type: ignore[attr-defined]
         connection.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
 
 def buffered(running: object) -> int:
     """The most that waits for one connection."""
-    connections = running.service._connections  # type: ignore[attr-defined]
+    connections = running.listener._connections  # type: ignore[attr-defined]
     return max(connection.transport.get_write_buffer_size() for connection in connections)
 
 

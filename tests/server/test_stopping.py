@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.httpapi.asking import Caller, Wire, head
 from tests.httpapi.streaming import Stream
-from tests.httpapi.test_connections import post, registration
+from tests.web.test_connections import post, registration
 
 from muster.server.app import Running
 from muster.testing.process import RegistryProcess
@@ -44,7 +44,7 @@ def test_it_is_not_ready_while_it_stops_and_turns_new_readers_away() -> None:
 
 
 def stopping(running: Running) -> None:
-    running.service.stopping = True
+    running.listener.stopping = True
 
 
 def test_requests_under_way_are_answered(tmp_path: Path) -> None:

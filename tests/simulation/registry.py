@@ -13,7 +13,6 @@ from muster.core import commands
 from muster.core.guard import Rules
 from muster.core.leases import Renewal
 from muster.core.state import Change
-from muster.httpapi.pulse import Pulse
 from muster.httpapi.watch import Subscription, Watch
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
@@ -26,6 +25,7 @@ from muster.storage.memory import MemoryStore
 from muster.testing.simulation.loop import Process
 from muster.testing.simulation.network import Pipe
 from muster.testing.stores import Fate, Fault, LossyStore
+from muster.web.pulse import Pulse
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -63,7 +63,7 @@ class Observed(Registry):
 
 
 class Stream:
-    """A watch stream on a pipe, as `httpapi.service.Stream` is one on a socket."""
+    """A watch stream on a pipe, as `web.stream.Stream` is one on a socket."""
 
     def __init__(self, host: RegistryHost, watch: Watch) -> None:
         self._host = host
@@ -76,7 +76,7 @@ class Stream:
         if self._stuck_since and now - self._stuck_since > limits.STREAM_STALLED_S and self.pipe:
             self.pipe.end()
         else:
-            self.watch.pulse()
+            self.watch.beat()
 
     def full(self) -> None:
         self._stuck_since = self._host.world.loop.time()

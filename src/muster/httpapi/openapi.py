@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from muster.httpapi.router import Route
 from muster.model.errors import CODES
+from muster.web.router import Route
 from muster.wire import problem
 
 REF = "#/components/schemas/{name}"

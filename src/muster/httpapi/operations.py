@@ -13,12 +13,13 @@ import msgspec
 
 from muster import __version__
 from muster.httpapi import bodies, targets
-from muster.httpapi.message import Download, Request, Response, answer
-from muster.httpapi.service import Service
+from muster.httpapi.streams import Streams
 from muster.model.errors import Rejected, Unavailable
 from muster.observe.lag import LagMeter
 from muster.observe.metrics import CONTENT_TYPE, Metrics
 from muster.registry.registry import Registry
+from muster.web.listener import Listener
+from muster.web.message import Download, Request, Response, answer
 from muster.wire import filters, strict
 
 PIECE_BYTES = 256 * 1024
@@ -38,7 +39,8 @@ class Operations:
     def __init__(
         self,
         registry: Registry,
-        service: Service,
+        listener: Listener,
+        streams: Streams,
         metrics: Metrics,
         lag: LagMeter,
         *,
@@ -47,7 +49,8 @@ class Operations:
         document: Callable[[], bytes],
     ) -> None:
         self._registry = registry
-        self._service = service
+        self._listener = listener
+        self._streams = streams
         self._metrics = metrics
         self._lag = lag
         self._store = store
@@ -61,18 +64,17 @@ class Operations:
         return answer(bodies.Alive("alive"))
 
     def readyz(self, request: Request) -> Response:
-        if self._service.stopping or not self._registry.running:
+        if self._listener.stopping or not self._registry.running:
             raise Unavailable("stopping", "not ready: starting or shutting down")
         return answer(bodies.Alive("ready"))
 
     def status(self, request: Request) -> Response:
         request.only()
-        registry, machine, service = self._registry, self._registry.machine, self._service
+        registry, machine, listener = self._registry, self._registry.machine, self._listener
         p50, p99, most = (round(lag * 1000, 2) for lag in self._lag.quantiles(0.5, 0.99, 1.0))
-        streams = service.streams()
         status = bodies.Status(
             version=__version__,
-            ready=registry.running and not service.stopping,
+            ready=registry.running and not listener.stopping,
             epoch=registry.epoch,
             revision=registry.revision,
             settled=registry.settled,
@@ -80,9 +82,9 @@ class Operations:
             instances=len(machine.state),
             services=sum(1 for _ in machine.state.services()),
             leases=len(machine.leases),
-            watchers=len(streams),
-            sessions=sum(stream.sessions for stream in streams),
-            connections=len(service),
+            watchers=len(listener.pulse),
+            sessions=self._streams.sessions,
+            connections=len(listener),
             suspicions=len(machine.suspicions),
             commands_waiting=registry.writer.waiting,
             held_zones=machine.guard.held_zones(),

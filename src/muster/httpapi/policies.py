@@ -6,11 +6,11 @@ import msgspec
 
 from muster.core.state import ServiceKey
 from muster.httpapi import bodies
-from muster.httpapi.message import NO_CONTENT, Request, Response, answer
 from muster.model import names
 from muster.model.errors import invalid
 from muster.registry.policies import Held, unknown
 from muster.registry.registry import Registry
+from muster.web.message import NO_CONTENT, Request, Response, answer
 from muster.wire import policy as wire
 
 

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from itertools import islice
 
 from muster.core.state import ServiceKey
 from muster.httpapi import bodies
 from muster.httpapi.detail import detail_of, explain
-from muster.httpapi.lookup import Lookup, listed
-from muster.httpapi.message import Connection, Request, Response, answer
-from muster.httpapi.service import Service
-from muster.httpapi.stream import Stream
+from muster.httpapi.lookup import listed
+from muster.httpapi.streams import Streams
 from muster.httpapi.watch import Session, Subscription, service_keys
 from muster.httpapi.writes import OWNER_HEADER
 from muster.model import durations, limits, names
@@ -19,27 +16,42 @@ from muster.model.errors import Rejected, Unavailable, invalid
 from muster.model.record import DISCOVERABLE, instance_key
 from muster.observe.history import History
 from muster.registry.registry import Registry, owner_digest
+from muster.web.known import Known
+from muster.web.listener import Listener
+from muster.web.message import Request, Response, answer
+from muster.web.stream import Stream
 from muster.wire import events, filters
 from muster.wire.filters import Filter
 
 
 class Reads:
-    def __init__(self, registry: Registry, service: Service, history: History, *, dots: bool) -> None:
+    def __init__(
+        self, registry: Registry, listener: Listener, streams: Streams, history: History, *, dots: bool
+    ) -> None:
         self._registry = registry
+        self._listener = listener
+        self._streams = streams
         self._history = history
-        self._service = service
         self._dots = dots
-        self._waiting = 0
 
     # --- Look-ups ---------------------------------------------------------------------------------------------------
 
-    def instances(self, request: Request) -> Lookup | None:
+    def instances(self, request: Request) -> Known | None:
         """Hot. None for a blocking read."""
         if "index" in request.query or "wait" in request.query:
             return None
         request.only(*filters.PARAMETERS)
-        key = self._key(request)
-        return Lookup(self._service, key, filters.parse(request.query), request.header(b"if-none-match"))
+        registry, key = self._registry, self._key(request)
+        filter, held = filters.parse(request.query), request.header(b"if-none-match")
+        return Known(
+            self._listener,
+            lambda: registry.snapshot(key).revision,
+            lambda: self._looked(key, filter, held),
+        )
+
+    def _looked(self, key: ServiceKey, filter: Filter, held: str) -> Response:
+        self._registry.subscribers.looked(key)
+        return listed(self._registry, key, filter, held)
 
     async def instances_slow(self, request: Request) -> Response:
         request.only(*filters.PARAMETERS, "index", "wait")
@@ -52,11 +64,11 @@ class Reads:
             )
             existed = self._polled(key, request, index, wait)
             if not self._is_beyond(key, index):
-                await self._change(key, wait, request.connection)
+                await self._registry.blocked.change(key, wait, request.connection)
             if not existed:
                 self._polled(key, request, index, 0.0)
             return listed(self._registry, key, filter, held)
-        return Lookup(self._service, key, filter, held).response()
+        return self._looked(key, filter, held)
 
     def _polled(self, key: ServiceKey, request: Request, index: int, wait: float) -> bool:
         """Count the reader among those a drain waits for, if there is anything that could drain."""
@@ -74,26 +86,6 @@ class Reads:
             return snapshot.revision > index
         # It has no revision of its own: that of the registry moves with everybody else's changes.
         return self._registry.machine.feed.since(key, index) != []
-
-    async def _change(self, key: ServiceKey, wait: float, connection: Connection) -> None:
-        """Return when the service changes, after `wait` s, or when the reader or the registry goes away."""
-        if self._waiting >= limits.BLOCKING_READS:
-            raise Unavailable("overloaded", f"{limits.BLOCKING_READS} readers are waiting already")
-        if self._service.stopping:
-            return
-        changed = Waiting()
-        self._waiting += 1
-        connection.waiting = changed.told
-        self._registry.hub.add(key, changed)
-        try:
-            async with asyncio.timeout(wait):
-                await changed.told.wait()
-        except TimeoutError:
-            pass
-        finally:
-            self._waiting -= 1
-            connection.waiting = None
-            self._registry.hub.remove(key, changed)
 
     def _key(self, request: Request) -> ServiceKey:
         name = names.service_name(request.params["name"], dots=self._dots)
@@ -164,7 +156,7 @@ class Reads:
         )
         if not asked.services and not asked.sessions:
             raise invalid("service", "name at least one service to watch")
-        return Stream(self._service, asked, request.connection.peer)
+        return self._streams.new(asked, request.connection.peer)
 
     def session(self, request: Request) -> Stream:
         """Hot. The stream that carries one instance's session and nothing else."""
@@ -173,12 +165,12 @@ class Reads:
         generation = request.number("generation") or 0
         session = self._session(request, request.params["id"], generation)
         asked = Subscription((), Filter(), (session,), False, None)
-        return Stream(self._service, asked, request.connection.peer)
+        return self._streams.new(asked, request.connection.peer)
 
     def _admit(self) -> None:
-        if self._service.stopping:
+        if self._listener.stopping:
             raise Unavailable("stopping", "this registry is shutting down; ask another")
-        if len(self._service.pulse) >= limits.WATCHERS:
+        if len(self._listener.pulse) >= limits.WATCHERS:
             raise Unavailable("overloaded", f"there are {limits.WATCHERS} streams already")
 
     def _watched(self, request: Request) -> tuple[ServiceKey, ...]:
@@ -202,16 +194,6 @@ class Reads:
         if record.owner and record.owner not in _owners(request):
             raise Rejected("not_owner", "the owner secret does not match", field="session")
         return Session(record.key, record.generation)
-
-
-class Waiting:
-    """A blocked read."""
-
-    def __init__(self) -> None:
-        self.told = asyncio.Event()
-
-    def service_changed(self, service: ServiceKey) -> None:
-        self.told.set()
 
 
 def _owners(request: Request) -> set[bytes]:

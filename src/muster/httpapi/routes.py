@@ -8,12 +8,12 @@ from muster.httpapi import bodies
 from muster.httpapi.operations import Operations
 from muster.httpapi.policies import Policies
 from muster.httpapi.reads import Reads
-from muster.httpapi.router import Parameter, Route
 from muster.httpapi.targets import Group
 from muster.httpapi.writes import Writes
 from muster.model import limits
 from muster.model.policy import Policy
 from muster.registry.drain import DrainAnswer
+from muster.web.router import Parameter, Route
 from muster.wire.registration import RegisterBody
 from muster.wire.view import InstanceList
 

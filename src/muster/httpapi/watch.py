@@ -59,6 +59,10 @@ class Watch:
     def __repr__(self) -> str:
         return f"<Watch {self.name} {self.address} {len(self._sent)} services, {len(self._behind)} behind>"
 
+    @property
+    def sessions(self) -> int:
+        return len(self._asked.sessions)
+
     # --- Life -------------------------------------------------------------------------------------------------------
 
     def open(self, send: Callable[[bytes], None]) -> None:
@@ -189,7 +193,7 @@ class Watch:
     def _say(self, event: events.Event) -> None:
         self._send(sse.chunk(sse.frame(*events.encode(event))))
 
-    def pulse(self) -> None:
+    def beat(self) -> None:
         """Every `ALIVE_S`: say that the stream lives, where it stands, and what its reader should hold."""
         if self._full:
             return

@@ -14,11 +14,11 @@ from muster.core.leases import Renewal
 from muster.core.state import Entry, ServiceKey
 from muster.httpapi import bodies
 from muster.httpapi.detail import detail_of
-from muster.httpapi.message import NO_CONTENT, Request, Response, answer
 from muster.model import durations, limits, names
 from muster.model.errors import Rejected, Unavailable, invalid
 from muster.model.record import instance_key
 from muster.registry.registry import Registry, owner_digest
+from muster.web.message import NO_CONTENT, Request, Response, answer
 from muster.wire import registration, strict
 
 OWNER_HEADER = b"muster-owner-secret"

@@ -17,6 +17,7 @@ from msgspec import Struct
 from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.registry.pollers import Pollers
+from muster.registry.waiting import within
 
 
 class Stream(Protocol):
@@ -120,7 +121,7 @@ class Subscribers:
         try:
             while (left := self._missing(service, revision)) and (rest := self._rest(began + wait)) > 0:
                 heard.clear()
-                await _wait(heard, min(rest, self._pollers.next_forgotten(service) + 0.001))
+                await within(min(rest, self._pollers.next_forgotten(service) + 0.001), heard)
         finally:
             waits = self._waits[service]
             del waits[heard]
@@ -171,11 +172,3 @@ class Subscribers:
     def _wake(self, service: ServiceKey) -> None:
         for heard in self._waits.get(service, ()):
             heard.set()
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

@@ -31,6 +31,7 @@ from muster.registry.prober import Finding, Prober
 from muster.registry.probing import target_of, urgent
 from muster.registry.seen import Seen
 from muster.registry.store import Changes, Compacted, EpochChanged, Put, Store, StoreUnavailable
+from muster.registry.waiting import Blocked, within
 from muster.registry.writer import STORE_PREFIX, Decided, Writer
 
 TICK_S = 0.25
@@ -77,6 +78,7 @@ class Registry:
         self.machine = Machine(self._rng, rules, retention=retention)
         self.hub = Hub(asyncio.get_running_loop(), told)
         self.subscribers = Subscribers(self.now)
+        self.blocked = Blocked(self.hub)
         self._sharing = Sharing()
         self._seen = Seen()
         self.policies = Policies(store, self._seen, self.new_token)
@@ -202,7 +204,7 @@ class Registry:
             now = self.now()
             wait = min(max(self.machine.next_deadline(now) - now, 0.0), TICK_S)
             self._next_tick = now + wait
-            await _wait(self._sooner, wait)
+            await within(wait, self._sooner)
 
     def _tick(self) -> None:
         now, wall = self.now(), self.wall()
@@ -265,6 +267,11 @@ class Registry:
     def new_token(self) -> str:
         """A short random name, unguessable enough that nobody acknowledges for another."""
         return f"{self._rng.getrandbits(64):016x}"
+
+    def answer_waiting(self) -> None:
+        """The end is near: answer drains and blocking reads with what is known now."""
+        self.subscribers.stop()
+        self.blocked.stop()
 
     def on_change(self, told: Callable[[Change, int], None]) -> None:
         """Call `told(change, wall_ms)` for every committed change, in order, before any reader hears of it: be brief."""
@@ -334,11 +341,3 @@ def owner_digest(secret: str) -> bytes:
     return (
         hashlib.blake2b(secret.encode(), digest_size=16, person=b"muster-owner").digest() if secret else b""
     )
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

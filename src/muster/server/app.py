@@ -8,7 +8,7 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -19,15 +19,12 @@ from msgspec import Struct
 from muster import __version__
 from muster.core.guard import Rules
 from muster.httpapi import openapi
-from muster.httpapi.access import Gate
-from muster.httpapi.asgi import App
 from muster.httpapi.operations import Operations
 from muster.httpapi.policies import Policies
-from muster.httpapi.protocol import bound_to
+from muster.httpapi.problems import NATIVE
 from muster.httpapi.reads import Reads
-from muster.httpapi.router import Route, Router
 from muster.httpapi.routes import routes
-from muster.httpapi.service import Service
+from muster.httpapi.streams import Streams
 from muster.httpapi.writes import Writes
 from muster.model import limits
 from muster.observe.histogram import Histogram
@@ -48,6 +45,12 @@ from muster.server.stopping import Stop
 from muster.server.tokens import Tokens
 from muster.storage.memory import MemoryStore
 from muster.storage.sqlite import FILE_NAME, SqliteStore, StoreRefused
+from muster.web.access import Gate
+from muster.web.asgi import App
+from muster.web.dialect import Surface
+from muster.web.listener import Listener
+from muster.web.protocol import bound_to
+from muster.web.router import Router
 
 log = structlog.get_logger("muster")
 
@@ -77,7 +80,7 @@ class Running(Struct, frozen=True):
 
     url: str
     registry: Registry
-    service: Service
+    listener: Listener
 
 
 class Meters(Struct, frozen=True):
@@ -86,6 +89,16 @@ class Meters(Struct, frozen=True):
     lag: LagMeter
     commit: Histogram
     propagation: Histogram
+
+
+class Parts(Struct, frozen=True):
+    """What a dialect is made of."""
+
+    settings: Settings
+    registry: Registry
+    listener: Listener
+    store: Store
+    meters: Meters
 
 
 def serve(settings: Settings) -> int:
@@ -147,26 +160,31 @@ async def running(
             stack.callback(prober.close)
         store = store or await _store(settings, meters)
         registry = await stack.enter_async_context(_registry(settings, store, prober, meters))
-        service = Service(registry, _gate(settings, addresses, tokens), connections=connections)
-        stack.callback(service.close)
-        service.router = Router(_routes(settings, service, store, meters))
+        listener = _listener(registry, _gate(settings, addresses, tokens), connections)
+        stack.callback(listener.close)
+        parts = Parts(settings, registry, listener, store, meters)
+        listener.router = Router(surface(parts) for surface in SURFACES)
         meters.lag.start()
         stack.callback(meters.lag.stop)
-        server = Server(_config(settings, service, certificates))
-        await stack.enter_async_context(_serving(server, service, bound, [tokens, certificates]))
+        server = Server(_config(settings, listener, certificates))
+        await stack.enter_async_context(_serving(server, registry, listener, bound, [tokens, certificates]))
         scheme = "https" if certificates else "http"
-        yield Running(f"{scheme}://{addresses[0]}", registry, service)
+        yield Running(f"{scheme}://{addresses[0]}", registry, listener)
 
 
 @asynccontextmanager
 async def _serving(
-    server: Server, service: Service, bound: list[socket.socket], watched: Sequence[files.Watched | None]
+    server: Server,
+    registry: Registry,
+    listener: Listener,
+    bound: list[socket.socket],
+    watched: Sequence[files.Watched | None],
 ) -> AsyncIterator[None]:
     """Accept connections until the block ends, with the small tasks that go with it."""
     async with asyncio.TaskGroup() as group:
         tasks = [
             group.create_task(files.watch([file for file in watched if file is not None])),
-            group.create_task(Journal(service.registry).keep()),
+            group.create_task(Journal(registry).keep()),
             group.create_task(_watchdog()),
         ]
         serving = group.create_task(server.serve(bound))
@@ -174,7 +192,8 @@ async def _serving(
         try:
             yield
         finally:
-            await service.go_away("this registry is shutting down")
+            registry.answer_waiting()
+            await listener.go_away("this registry is shutting down")
             server.should_exit = True
             await serving
             for task in tasks:
@@ -203,6 +222,12 @@ def _registry(
     return registry.open()
 
 
+def _listener(registry: Registry, gate: Gate, connections: int) -> Listener:
+    listener = Listener(gate, connections=connections, disconnected=registry.subscribers.disconnected)
+    registry.on_reset(listener.forget_answers)
+    return listener
+
+
 def _gate(settings: Settings, addresses: Sequence[Address], tokens: Tokens | None) -> Gate:
     hosts = [*settings.allowed_hosts, *(address.host for address in addresses)]
     return Gate(hosts, tokens.known if tokens else _no_tokens)
@@ -212,43 +237,49 @@ def _no_tokens() -> Sequence[bytes] | None:
     return None
 
 
-def _routes(settings: Settings, service: Service, store: Store, meters: Meters) -> list[Route]:
-    registry = service.registry
+def _native(parts: Parts) -> Surface:
+    settings, registry, listener, meters = parts.settings, parts.registry, parts.listener, parts.meters
     metrics = Metrics(registry, meters.lag, meters.commit, meters.propagation)
     writes = Writes(registry, dots=settings.dotted_names)
-    metrics.watch_edge(_edge(service, writes))
+    streams = Streams(registry, listener)
+    metrics.watch_edge(_edge(listener, streams, writes))
     operations = Operations(
         registry,
-        service,
+        listener,
+        streams,
         metrics,
         meters.lag,
         store=settings.store,
-        backups=Backups(store) if isinstance(store, SqliteStore) else None,
+        backups=Backups(parts.store) if isinstance(parts.store, SqliteStore) else None,
         document=lambda: document,
     )
     history = History()
     registry.on_change(history.note)
-    reads = Reads(registry, service, history, dots=settings.dotted_names)
+    reads = Reads(registry, listener, streams, history, dots=settings.dotted_names)
     found = routes(reads, writes, Policies(registry, dots=settings.dotted_names), operations)
     document = openapi.document(found, __version__)
-    return found
+    return Surface(NATIVE, tuple(found), ("/",))
 
 
-def _edge(service: Service, writes: Writes) -> Edge:
+def _edge(listener: Listener, streams: Streams, writes: Writes) -> Edge:
     return Edge(
-        refused=lambda: service.refused,
+        refused=lambda: listener.refused,
         refused_registrations=lambda: writes.refused_registrations,
-        lookups=lambda: service.lookups,
-        streams=lambda: len(service.pulse),
-        sessions=lambda: sum(stream.sessions for stream in service.streams()),
-        connections=lambda: len(service),
+        lookups=lambda: listener.lookups,
+        streams=lambda: len(listener.pulse),
+        sessions=lambda: streams.sessions,
+        connections=lambda: len(listener),
     )
 
 
-def _config(settings: Settings, service: Service, certificates: Certificates | None) -> uvicorn.Config:
+SURFACES: Sequence[Callable[[Parts], Surface]] = (_native,)
+"""The dialects on the port; the native one answers where no other does."""
+
+
+def _config(settings: Settings, listener: Listener, certificates: Certificates | None) -> uvicorn.Config:
     return uvicorn.Config(
-        App(service),
-        http=bound_to(service),
+        App(listener),
+        http=bound_to(listener),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -3,17 +3,18 @@
 Host      must be a name of this registry: a page that rebinds its own name to us is refused (DNS rebinding)
 Origin    a browser says whose page is asking; changes are for no page but our own
 token     a change, and a copy of everything, needs a write token where tokens are configured
-JSON      a body must say that it is JSON: a form cannot
+media     a body must say that it is what the dialect speaks: a form cannot
 """
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
-from muster.httpapi.message import Headers, Request
 from muster.model.errors import Rejected
+from muster.web.dialect import Dialect
+from muster.web.message import Headers, Request
 
 SAFE = frozenset({"GET", "HEAD"})
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
@@ -35,27 +36,20 @@ class Gate:
             raise Rejected("host_not_allowed", "add the name to allowed_hosts if it is this registry's")
         return hosts[0]
 
-    def check(self, request: Request, *, guarded: bool = False) -> None:
+    def check(self, request: Request, dialect: Dialect, *, guarded: bool = False) -> None:
         """Raises `Rejected`. `guarded`: it asks for something that not everybody may read."""
         host = self.check_host(request.headers)
         if request.method in SAFE and not guarded:
             return
-        origin = authorization = media = None
-        for name, value in request.headers:
-            if name == b"origin":
-                origin = value
-            elif name == b"authorization":
-                authorization = value
-            elif name == b"content-type":
-                media = value
-        if origin is not None and origin.split(b"://")[-1].lower() != host.lower():
+        origin = request.header(b"origin")
+        if origin and origin.rpartition("://")[2].lower() != host.decode("latin-1").lower():
             raise Rejected("origin_not_allowed", "a page of another origin asked for a change")
         if (tokens := self._tokens()) is not None:
-            _check_token(authorization, tokens)
+            _check_token(dialect.token(request), tokens)
         elif guarded and not ipaddress.ip_address(request.connection.source).is_loopback:
             raise Rejected("token_required", "without tokens this is for the registry's own machine")
-        if request.body and (media is None or media.split(b";")[0].strip().lower() != b"application/json"):
-            raise Rejected("media_type", "say Content-Type: application/json")
+        if request.body and dialect.media is not None:
+            _check_media(request, dialect.media)
 
     def _host_allowed(self, host: bytes) -> bool:
         known = self._known.get(host)
@@ -77,13 +71,14 @@ class Gate:
         return True
 
 
-def _check_token(authorization: bytes | None, tokens: Sequence[bytes]) -> None:
-    if authorization is None:
+def _check_token(token: bytes | None, tokens: Sequence[bytes]) -> None:
+    if token is None:
         raise Rejected("token_required", "send Authorization: Bearer TOKEN")
-    scheme, _, token = authorization.partition(b" ")
-    if scheme.lower() != b"bearer":
-        raise Rejected("token_required", "send Authorization: Bearer TOKEN")
-    token = token.strip()
     # Every token is compared in full, so that the time taken tells nothing.
     if not sum(hmac.compare_digest(token, known) for known in tokens):
         raise Rejected("token_invalid", "this token is not known here")
+
+
+def _check_media(request: Request, allowed: Collection[str]) -> None:
+    if request.header(b"content-type").partition(";")[0].strip().lower() not in allowed:
+        raise Rejected("media_type", f"say Content-Type: {' or '.join(sorted(allowed))}")

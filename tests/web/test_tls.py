@@ -85,7 +85,7 @@ def test_a_stream(secure: LocalRegistry, trusting: ssl.SSLContext) -> None:
         stream.until(UpsertEvent, lambda event: event.instances[-1].instance_id == "web-599")
         stream.beat = lambda: secure.do(beat)
         assert stream.alive().digest == stream.copy.digest
-        secure.do(lambda running: running.service.streams()[0].go_away("test"))
+        secure.do(lambda running: running.listener.streams()[0].go_away("test"))
         stream.until(GoAwayEvent)
         assert stream.to_the_end() == []
 

@@ -1,4 +1,4 @@
-"""What all connections of one server share: the registry, the rules, the answers known by heart, and the coarse clock.
+"""What all connections of one server share: the routes, the rules, the answers known by heart, and the coarse clock.
 
 The clock ticks once a second: it dates answers, lets a look-up's bytes be reused within the second, and ends connections that
 are idle or that take too long over one request.
@@ -7,33 +7,43 @@ are idle or that take too long over one request.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
+from collections.abc import Callable
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
-from muster.httpapi.access import Gate
-from muster.httpapi.message import Headers
-from muster.httpapi.pulse import Pulse
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
-from muster.registry.registry import Registry
+from muster.web import inflate
+from muster.web.access import Gate
+from muster.web.message import Headers, Request, Response
+from muster.web.pulse import Pulse
 
 if TYPE_CHECKING:
-    from muster.httpapi.lookup import Lookup
-    from muster.httpapi.protocol import MusterProtocol
-    from muster.httpapi.router import Router
-    from muster.httpapi.stream import Stream
+    from muster.web.known import Known
+    from muster.web.protocol import MusterProtocol
+    from muster.web.router import Match, Router
+    from muster.web.stream import Stream
+
+log = logging.getLogger("muster.http")
 
 
-class Service:
-    """One per server. `refused` counts refusals by code, for the metrics; `connections` is how many it accepts at once."""
+class Listener:
+    """One per server. `connections` is how many it accepts at once; `disconnected` is told the peer of each one that ended. For
+    the metrics, `refused` counts refusals by code and `lookups` the answers that could be known by heart."""
 
     router: Router
 
-    def __init__(self, registry: Registry, gate: Gate, *, connections: int = limits.CONNECTIONS) -> None:
-        self.registry = registry
+    def __init__(
+        self,
+        gate: Gate,
+        *,
+        connections: int = limits.CONNECTIONS,
+        disconnected: Callable[[str], None] = lambda peer: None,
+    ) -> None:
         self.gate = gate
-        self.memo: dict[bytes, Lookup] = {}
+        self.memo: dict[bytes, Known] = {}
         self.heads: dict[bytes, Headers] = {}
         self.pulse: Pulse[Stream] = Pulse(asyncio.get_running_loop())
         self.refused: dict[str, int] = {}
@@ -46,9 +56,8 @@ class Service:
         self._lost: deque[Stream] = deque()
         self._unseen: list[MusterProtocol] = []
         self._most = connections
-        self._subscribers = 0
+        self._disconnected = disconnected
         self._timer: asyncio.TimerHandle | None = None
-        registry.on_reset(self._reset)
         self._tick()
 
     def __len__(self) -> int:
@@ -62,7 +71,7 @@ class Service:
 
     def forget(self, connection: MusterProtocol) -> None:
         self._connections.discard(connection)
-        self.registry.subscribers.disconnected(connection.peer)
+        self._disconnected(connection.peer)
 
     def _tick(self) -> None:
         self.seconds += 1.0
@@ -81,14 +90,14 @@ class Service:
                 # Not `close`, which waits until the other side has taken what is left: it may never do so.
                 connection.transport.abort()
 
-    # --- Look-ups ---------------------------------------------------------------------------------------------------
+    # --- Requests ---------------------------------------------------------------------------------------------------
 
-    def remember(self, head: bytes, lookup: Lookup) -> None:
+    def remember(self, head: bytes, known: Known) -> None:
         if len(head) > limits.MEMO_HEAD_BYTES:
             return
         if len(self.memo) >= limits.MEMO_REQUESTS:
             self.memo.clear()
-        self.memo[head] = lookup
+        self.memo[head] = known
 
     def remember_head(self, head: bytes, headers: Headers) -> None:
         """The header lines of `head`, a whole one without a body, mean `headers`."""
@@ -99,15 +108,25 @@ class Service:
             self.heads.clear()
         self.heads[lines] = tuple(headers)
 
-    def count_refusal(self, error: Rejected | Unavailable) -> None:
+    def forget_answers(self, reason: str) -> None:
+        """Another history of the registry began, which counts revisions anew."""
+        self.memo.clear()
+
+    def judge(self, request: Request, match: Match) -> None:
+        """Whether it may ask for that, and its body as it was meant. Raises `Rejected`."""
+        self.gate.check(request, match.dialect, guarded=match.route.guarded)
+        if request.body:
+            request.body = inflate.plain(request, match.route.body_limit)
+
+    def failed(self, error: Exception, asked: str, raw_path: str, headers: Headers) -> Response:
+        """The answer to a request that failed, in the dialect of its path. `asked` says which it was, for the log."""
+        if not isinstance(error, Rejected | Unavailable):
+            log.error("bug while answering %s", asked, exc_info=error)
+            error = Rejected("internal_error", "see the registry's log")
         self.refused[error.code] = self.refused.get(error.code, 0) + 1
+        return self.router.dialect(raw_path).refusal(error, headers)
 
     # --- Streams ----------------------------------------------------------------------------------------------------
-
-    def new_subscriber(self) -> str:
-        """A name for a stream, told to its reader, which acknowledges under it."""
-        self._subscribers += 1
-        return f"{self.registry.new_token()}-{self._subscribers}"
 
     def streams(self) -> list[Stream]:
         return self.pulse.streams()
@@ -125,19 +144,10 @@ class Service:
         if self._lost:
             self._loop.call_soon(self._close_some)
 
-    def _reset(self, reason: str) -> None:
-        self.memo.clear()  # The new history counts revisions anew.
-        for stream in self.streams():
-            stream.watch.reset(reason)
-
     async def go_away(self, reason: str) -> None:
-        """Answer the blocked reads, tell every stream to go elsewhere, a slice at a time, and end it."""
+        """Tell every stream to go elsewhere, a slice at a time, and end it."""
         self.stopping = True
-        self.registry.subscribers.stop()
-        await asyncio.sleep(0)  # Drains are answered first.
-        for connection in self._connections:
-            if connection.waiting is not None:
-                connection.waiting.set()
+        await asyncio.sleep(0)  # Who waits is answered first.
         for n, stream in enumerate(self.streams()):
             stream.go_away(reason)
             if n % 256 == 255:

@@ -151,7 +151,7 @@ def test_the_memo_keeps_neither_large_answers_nor_endless_heads(
         for _ in range(3):
             caller.look(name, traceparent=str(n))
         caller.look(f"{name}-none", x="y" * 3_000, n=str(n))
-    kept = registry.do(lambda running: running.service.memo.copy())
+    kept = registry.do(lambda running: running.listener.memo.copy())
     assert sum(len(lookup._bytes) for lookup in kept.values()) < 50 * limits.MEMO_ANSWER_BYTES
     assert max(map(len, kept)) <= limits.MEMO_HEAD_BYTES
 
@@ -374,16 +374,16 @@ def pass_seconds(registry: LocalRegistry, seconds: float) -> None:
     """Let the coarse clock of its connections run ahead."""
 
     def ahead(running: object) -> None:
-        service = running.service  # type: ignore[attr-defined]
-        service._timer.cancel()
-        service.seconds += seconds
-        service._tick()
+        listener = running.listener  # type: ignore[attr-defined]
+        listener._timer.cancel()
+        listener.seconds += seconds
+        listener._tick()
 
     registry.do(ahead)
 
 
 def connections(registry: LocalRegistry) -> int:
-    return registry.do(lambda running: len(running.service))
+    return registry.do(lambda running: len(running.listener))
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /li", head("GET", "/livez")[:-2], post("/v1/acks", b"{}")[:-1]])
@@ -422,7 +422,7 @@ def test_who_pipelines_and_never_reads_is_held_back_and_cut_off(hurried: LocalRe
             while True:
                 wire.send(head("GET", LOOK.format(name)) * 100)
         held = hurried.do(
-            lambda running: max(c.transport.get_write_buffer_size() for c in running.service._connections)
+            lambda running: max(c.transport.get_write_buffer_size() for c in running.listener._connections)
         )
         assert held < 2_000_000
         pass_seconds(hurried, limits.STREAM_STALLED_S + 2)
@@ -445,7 +445,7 @@ def test_a_slow_reader_that_takes_some_is_not_cut_off(hurried: LocalRegistry, na
 
 def test_connections_beyond_the_limit_are_turned_away() -> None:
     with LocalRegistry() as registry:
-        registry.do(lambda running: setattr(running.service, "_most", 2))
+        registry.do(lambda running: setattr(running.listener, "_most", 2))
         wires = [Wire(registry.host, registry.port) for _ in range(3)]
         wires[0].send(head("GET", "/livez"))
         assert wires[0].answer().status == 200

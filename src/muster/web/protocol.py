@@ -22,13 +22,14 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from muster.httpapi.lookup import Lookup
-from muster.httpapi.message import Headers, Request, Response, encode, refusal
-from muster.httpapi.router import Match
-from muster.httpapi.service import Service
-from muster.httpapi.stream import Stream
 from muster.model import limits
-from muster.model.errors import Rejected, Unavailable
+from muster.model.errors import Rejected
+from muster.web.inflate import too_large
+from muster.web.known import Known
+from muster.web.listener import Listener
+from muster.web.message import Headers, Request, Response, encode
+from muster.web.router import Match
+from muster.web.stream import Stream
 
 TERMINATOR = b"\r\n\r\n"
 REQUEST_LINE = re.compile(rb"(GET|HEAD|PUT|POST) (/[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*) HTTP/1\.1")
@@ -48,9 +49,9 @@ class Refused(Exception):
 
 
 class MusterProtocol(HttpToolsProtocol):
-    """`service` is set by `bound_to`: uvicorn makes protocols itself."""
+    """`listener` is set by `bound_to`: uvicorn makes protocols itself."""
 
-    service: Service
+    listener: Listener
 
     def __init__(
         self,
@@ -62,6 +63,8 @@ class MusterProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.logger = quiet
         self.cycle: RequestResponseCycle | None = None  # type: ignore[assignment]
+        self.url = b""
+        self.headers = []
         self.stream: Stream | None = None
         self.peer = ""
         self.source = ""
@@ -89,22 +92,22 @@ class MusterProtocol(HttpToolsProtocol):
         host, port = self.client or ("local", 0)
         self.source = host
         self.peer = f"{host}:{port}"
-        self.touched = self.begun = self.service.seconds
-        if not self.service.admit(self):
+        self.touched = self.begun = self.listener.seconds
+        if not self.listener.admit(self):
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.service.forget(self)
+        self.listener.forget(self)
         if self.waiting is not None:
             self.waiting.set()
         if self.stream is not None:
             stream, self.stream = self.stream, None
-            self.service.lost(stream)
+            self.listener.lost(stream)
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         self._unsent = self.transport.get_write_buffer_size()
-        self._stuck_since = self.service.seconds
+        self._stuck_since = self.listener.seconds
         if self.stream is not None:
             self.stream.full()
         super().pause_writing()
@@ -153,14 +156,14 @@ class MusterProtocol(HttpToolsProtocol):
 
     def _answer_known(self, data: bytes) -> bool:
         """Answer without the parser what it need not see: bytes, or header lines, that were judged before."""
-        service = self.service
-        lookup = service.memo.get(data)
-        if lookup is not None:
-            self.touched = service.seconds
-            self.transport.write(lookup.answer())
+        listener = self.listener
+        known = listener.memo.get(data)
+        if known is not None:
+            self.touched = listener.seconds
+            self.transport.write(known.answer())
             return True
         line, _, lines = data.partition(b"\r\n")
-        headers = service.heads.get(lines)
+        headers = listener.heads.get(lines)
         return headers is not None and self._answer_line(line, headers)
 
     def _answer_line(self, line: bytes, headers: Headers) -> bool:
@@ -170,13 +173,13 @@ class MusterProtocol(HttpToolsProtocol):
             return False
         method = asked[1].decode("ascii")
         try:
-            match = self.service.router.match(method, asked[2].partition(b"?")[0].decode("ascii"))
+            match = self.listener.router.match(method, asked[2].partition(b"?")[0].decode("ascii"))
         except Rejected:
             return False
         if match.route.hot is None:
             return False
         self.url, self.headers, self._chunks, self._modern = asked[2], [*headers], [], True
-        self.touched = self.service.seconds
+        self.touched = self.listener.seconds
         return self._answer_hot(match, method, keep=True)
 
     def send_400_response(self, msg: str) -> None:
@@ -187,7 +190,7 @@ class MusterProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if self.stream is not None:
             raise Refused
-        self.begun = self.service.seconds
+        self.begun = self.listener.seconds
         self._in_head = True
         self._head_bytes = self._more_head_bytes = 0
         self.url = b""
@@ -218,7 +221,7 @@ class MusterProtocol(HttpToolsProtocol):
         method = self.parser.get_method().decode("ascii")
         raw_path, _, _ = self.url.partition(b"?")
         try:
-            self._match = self.service.router.match(method, raw_path.decode("latin-1"))
+            self._match = self.listener.router.match(method, raw_path.decode("latin-1"))
         except Rejected:
             self._go_cold()  # The ASGI path says what is wrong, after the body.
             return
@@ -231,14 +234,14 @@ class MusterProtocol(HttpToolsProtocol):
         self._body_bytes += len(body)
         limit = self._match.route.body_limit if self._match else limits.BODY_BYTES
         if self._body_bytes > limit:
-            self._refuse(Rejected("body_too_large", f"a body here has at most {limit} bytes"))
+            self._refuse(too_large(limit))
         if self._hot:
             self._chunks.append(body)
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self.touched = self.service.seconds
+        self.touched = self.listener.seconds
         self.begun = 0.0
         if not self._hot:
             super().on_message_complete()
@@ -249,7 +252,7 @@ class MusterProtocol(HttpToolsProtocol):
         keep = self._modern and self.parser.should_keep_alive()
         answered = self._answer_hot(self._match, self.parser.get_method().decode("ascii"), keep=keep)
         if answered and keep and _one_head(self._whole):
-            self.service.remember_head(self._whole, self.headers)
+            self.listener.remember_head(self._whole, self.headers)
         if not answered:
             self._go_cold()
             for chunk in self._chunks:
@@ -267,32 +270,32 @@ class MusterProtocol(HttpToolsProtocol):
             return False
         if isinstance(answer, Stream):
             self._take_over(answer)
-        elif isinstance(answer, Lookup) and plain and keep:
+        elif isinstance(answer, Known) and plain and keep:
             if _one_head(self._whole):
-                self.service.remember(self._whole, answer)
+                self.listener.remember(self._whole, answer)
             self.transport.write(answer.answer())
         else:
-            response = answer.response() if isinstance(answer, Lookup) else answer
-            self.transport.write(encode(response, self.service.date, close=not keep, head_only=not plain))
+            response = answer.response() if isinstance(answer, Known) else answer
+            self.transport.write(encode(response, self.listener.date, close=not keep, head_only=not plain))
             if not keep:
                 self.transport.close()
         return True
 
-    def _asked(self, match: Match, request: Request) -> Response | Lookup | Stream | None:
-        """What the hot handler says; every failure as its problem."""
+    def _asked(self, match: Match, request: Request) -> Response | Known | Stream | None:
+        """What the hot handler says; a failure as its dialect says it."""
         assert match.route.hot is not None
         try:
-            self.service.gate.check(request, guarded=match.route.guarded)
-            answer: Response | Lookup | Stream | None = match.route.hot(request)
+            self.listener.judge(request, match)
+            answer: Response | Known | Stream | None = match.route.hot(request)
             if isinstance(answer, Stream) and not self._can_stream(request):
                 raise Rejected("invalid_request", "a stream is asked for with GET, over HTTP/1.1")
-        except (Rejected, Unavailable) as error:
-            self.service.count_refusal(error)
-            return refusal(error)
-        except Exception:
-            log.exception("bug while answering %s %s", request.method, request.path)
-            return refusal(Rejected("internal_error", "see the registry's log"))
+        except Exception as error:  # noqa: BLE001 - a bug is told, and logged
+            return self._failed(error, f"{request.method} {request.path}")
         return answer
+
+    def _failed(self, error: Exception, asked: str) -> Response:
+        raw_path = self.url.partition(b"?")[0].decode("latin-1")
+        return self.listener.failed(error, asked, raw_path, self.headers)
 
     def _can_stream(self, request: Request) -> bool:
         return request.method == "GET" and self._modern
@@ -320,7 +323,7 @@ class MusterProtocol(HttpToolsProtocol):
 
     def _tell(self, error: Rejected) -> None:
         self._refused = True
-        self.service.count_refusal(error)
+        said = self._failed(error, "what is no request yet")
         if self._answering and (self.pipeline or not self._cold):
             # An earlier request has not been answered, and what we say now would be taken for its answer.
             self.transport.close()
@@ -331,13 +334,13 @@ class MusterProtocol(HttpToolsProtocol):
         if self._answering:
             self.cycle.disconnected = True  # type: ignore[union-attr]
             self.cycle.message_event.set()  # type: ignore[union-attr]
-        self.transport.write(encode(refusal(error), self.service.date, close=True))
+        self.transport.write(encode(said, self.listener.date, close=True))
         self._hang_up()
 
     def _hang_up(self) -> None:
         """Say no more, and wait a little for the other side to do so: a connection that is closed with bytes unread is reset,
         and our answer lost with it (RFC 9112 section 9.6)."""
-        self.begun = self.service.seconds
+        self.begun = self.listener.seconds
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
@@ -350,7 +353,7 @@ class MusterProtocol(HttpToolsProtocol):
             # A reader whose machine is gone acknowledges nothing. Linux would go on trying for a quarter of an hour.
             bare = self.transport.get_extra_info("socket")
             bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(limits.STREAM_STALLED_S * 1000))
-        stream.start(self.transport, self.service.date)
+        stream.start(self.transport, self.listener.date)
 
     # --- The server's side of the end -------------------------------------------------------------------------------
 
@@ -368,6 +371,6 @@ def _one_head(data: bytes) -> bool:
     return data.endswith(TERMINATOR) and data.count(TERMINATOR) == 1
 
 
-def bound_to(service: Service) -> type[MusterProtocol]:
+def bound_to(listener: Listener) -> type[MusterProtocol]:
     """The protocol class for uvicorn's configuration."""
-    return type("BoundProtocol", (MusterProtocol,), {"service": service})
+    return type("BoundProtocol", (MusterProtocol,), {"listener": listener})

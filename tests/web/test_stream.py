@@ -1,10 +1,10 @@
 """A stream and its socket: what is said when there is nobody to hear it."""
 
 from muster.core.state import ServiceKey
-from muster.httpapi.stream import Stream
-from muster.httpapi.watch import Subscription
+from muster.httpapi.watch import Subscription, Watch
 from muster.server.app import Running
 from muster.testing.server import LocalRegistry
+from muster.web.stream import Stream
 from muster.wire.filters import DEFAULT
 
 
@@ -24,11 +24,12 @@ class Wire:
 
 def lose_one(running: Running) -> None:
     asked = Subscription((ServiceKey("default", "web"),), DEFAULT, (), False, None)
-    stream, wire = Stream(running.service, asked, "127.0.0.1:1"), Wire()
+    watch, wire = Watch(running.registry, asked, "s1", "127.0.0.1:1"), Wire()
+    stream = Stream(running.listener, watch, ())
     stream.start(wire, b"")
     wire.close()
-    running.service.lost(stream)
-    stream.watch.reset("another history")
+    running.listener.lost(stream)
+    watch.reset("another history")
     stream.beat()
     stream.go_away("shutting down")
 

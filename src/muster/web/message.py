@@ -12,8 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from muster.model import limits, names
-from muster.model.errors import CODES, Rejected, Unavailable, invalid
-from muster.wire import problem as problems
+from muster.model.errors import Rejected, invalid
 
 Headers = Sequence[tuple[bytes, bytes]]
 JSON = b"application/json"
@@ -137,24 +136,6 @@ class MethodNotAllowed(Rejected):
     def __init__(self, methods: Collection[str]) -> None:
         self.allow = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
         super().__init__("method_not_allowed", f"allowed here: {self.allow}")
-
-
-def refusal(error: Rejected | Unavailable, extra: Mapping[str, Any] | None = None) -> Response:
-    """The problem of an error: the one place where errors become HTTP. `extra` are extension members (RFC 9457 section 3.2)."""
-    status, _ = CODES[error.code]
-    field = error.field if isinstance(error, Rejected) else None
-    told = problems.problem(error.code, names.printable(error.detail, 1000), field)
-    body = problems.encode(told)
-    if extra:
-        body = _encoder.encode({**msgspec.json.decode(body), **extra})
-    headers: list[tuple[bytes, bytes]] = []
-    if isinstance(error, Unavailable):
-        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
-    if error.code == "token_required":
-        headers.append((b"www-authenticate", b'Bearer realm="muster"'))
-    if isinstance(error, MethodNotAllowed):
-        headers.append((b"allow", error.allow.encode()))
-    return Response(status, body, headers, problems.MEDIA_TYPE.encode())
 
 
 def encode(response: Response, date: bytes, *, close: bool = False, head_only: bool = False) -> bytes:

@@ -1,24 +1,22 @@
-"""The ASGI side: whatever was not answered hot. Same router, gate and handlers; one place maps errors to problems."""
+"""The ASGI side: whatever was not answered hot. Same router, gate and handlers."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from inspect import isawaitable
 from typing import Any
 
-from muster.httpapi.lookup import Lookup
-from muster.httpapi.message import Connection, Download, Request, Response, refusal
-from muster.httpapi.router import Match
-from muster.httpapi.service import Service
-from muster.httpapi.stream import Stream
-from muster.model.errors import Rejected, Unavailable
+from muster.model.errors import Rejected
+from muster.web.inflate import too_large
+from muster.web.known import Known
+from muster.web.listener import Listener
+from muster.web.message import Connection, Download, Request, Response
+from muster.web.router import Match
+from muster.web.stream import Stream
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-
-log = logging.getLogger("muster.http")
 
 
 class Disconnected(Exception):
@@ -26,8 +24,8 @@ class Disconnected(Exception):
 
 
 class App:
-    def __init__(self, service: Service) -> None:
-        self._service = service
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -36,31 +34,31 @@ class App:
             answer = await self._answer(scope, receive)
         except Disconnected:
             return
-        except (Rejected, Unavailable) as error:
-            self._service.count_refusal(error)
-            answer = refusal(error)
-        except Exception:
-            log.exception("bug while answering %s %s", scope["method"], scope["path"])
-            answer = refusal(Rejected("internal_error", "see the registry's log"))
+        except Exception as error:  # noqa: BLE001 - a bug is told, and logged
+            asked = f"{scope['method']} {scope['path']}"
+            answer = self._listener.failed(error, asked, _raw_path(scope), scope["headers"])
         await _send(answer, send)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response | Download:
-        self._service.gate.check_host(
-            scope["headers"]
-        )  # Before anything is told to a page that must not ask.
-        raw_path = scope["raw_path"].decode("latin-1")
-        match = self._service.router.match(scope["method"], raw_path)
+        # The host first, before anything is told to a page that must not ask.
+        self._listener.gate.check_host(scope["headers"])
+        match = self._listener.router.match(scope["method"], _raw_path(scope))
         body = await _body(receive, match.route.body_limit)
         request = _request(scope, match, body)
-        self._service.gate.check(request, guarded=match.route.guarded)
+        self._listener.judge(request, match)
         answer = match.route.handler(request)
         answer = await answer if isawaitable(answer) else answer
-        if isinstance(answer, Lookup):
+        if isinstance(answer, Known):
             return answer.response()
         if isinstance(answer, Stream):
             raise Rejected("invalid_request", "a stream needs a connection of its own: do not pipeline it")
         assert isinstance(answer, Response | Download)
         return answer
+
+
+def _raw_path(scope: Scope) -> str:
+    raw_path: bytes = scope["raw_path"]
+    return raw_path.decode("latin-1")
 
 
 def _request(scope: Scope, match: Match, body: bytes) -> Request:
@@ -86,7 +84,7 @@ async def _body(receive: Receive, limit: int) -> bytes:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > max(limit, 0):
-            raise Rejected("body_too_large", f"a body here has at most {limit} bytes")
+            raise too_large(limit)
         if not message.get("more_body"):
             return b"".join(chunks)
 

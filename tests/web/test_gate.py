@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from tests.httpapi.asking import Answer, Caller, Wire, head
 
-from muster.httpapi.access import Gate
-from muster.httpapi.message import Request
+from muster.httpapi.problems import NATIVE
 from muster.model.errors import Rejected
 from muster.server.settings import Settings
 from muster.testing.server import FORGETFUL, LocalRegistry
+from muster.web.access import Gate
+from muster.web.message import Request
 
 TOKEN = "a-token-of-an-operator"
 OTHER = "another-token-that-is-known"
@@ -164,9 +165,9 @@ def test_without_tokens_a_backup_is_for_the_machine_itself() -> None:
         request = Request("GET", "/v1/backup", b"", [(b"host", b"localhost")], b"", {}, connection)
         if refused:
             with pytest.raises(Rejected, match="own machine"):
-                gate.check(request, guarded=True)
+                gate.check(request, NATIVE, guarded=True)
         else:
-            gate.check(request, guarded=True)
+            gate.check(request, NATIVE, guarded=True)
 
 
 class Asking:
