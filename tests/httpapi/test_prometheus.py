@@ -87,7 +87,7 @@ def test_a_young_registry_takes_nothing_from_it(
 
 
 def refusals(registry: LocalRegistry) -> int:
-    return registry.do(lambda running: running.service.refused.get("unsettled", 0))
+    return registry.do(lambda running: running.listener.refused.get("unsettled", 0))
 
 
 def test_promtool_finds_nothing_wrong_with_our_metrics(caller: Caller) -> None:
