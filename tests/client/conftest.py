@@ -9,7 +9,15 @@ import pytest
 from muster.client import Discovery, Timing
 from muster.testing import FakeRegistry
 
-QUICK = Timing(connect=2.0, request=2.0, retry_first=0.02, retry_max=0.1, save=0.0)
+QUICK = Timing(
+    connect=2.0,
+    request=2.0,
+    retry_first=0.02,
+    retry_max=0.1,
+    refused_retry_max=0.1,
+    register_retry_max=0.1,
+    save=0.0,
+)
 """Retries at once; still patient enough with a slow machine that nothing fails by time alone."""
 
 Follow = Callable[..., Discovery]

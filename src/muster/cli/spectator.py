@@ -53,11 +53,13 @@ class Spectator:
                     rounds.steady()
                     yield event
                 why = "the registry says goodbye"
+                attempt = rounds.elsewhere()
             except Refused as refused:
                 why = self._judge(refused)
+                attempt = rounds.elsewhere(refused=True)
             except (Lost, OSError, msgspec.DecodeError) as error:
                 why = str(error)
-            attempt = rounds.elsewhere()
+                attempt = rounds.elsewhere()
             if not self._seen_any and rounds.exhausted:
                 raise unreachable({registry.url: why})
             self._troubled(f"{registry}: {why}")

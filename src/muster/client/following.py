@@ -67,7 +67,7 @@ class Following:
         self._wanted = services
         self._timing = timing
         self._rng = rng
-        self._rounds = Rounds(len(access.registries), rng, first=timing.retry_first, longest=timing.retry_max)
+        self._rounds = Rounds(len(access.registries), rng, timing)
         self._acks = Requests(access, timeout=limits.CLIENT_ACK_S)
         self._stopping = threading.Event()
         self._stream: EventStream | None = None
@@ -172,7 +172,7 @@ class Following:
                 counts.refused += 1
             case _:
                 counts.unreachable += 1
-        attempt = self._rounds.elsewhere()
+        attempt = self._rounds.elsewhere(refused=isinstance(failure, Refused))
         self._board.fail(f"{registry}: {failure}", hopeless=self._rounds.exhausted)
         log.info("%s: %s; next in %.2f s", registry, failure, attempt.after)
         return attempt

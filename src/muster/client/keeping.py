@@ -69,7 +69,7 @@ class Keeping:
         self._secret = body.owner_secret if isinstance(body.owner_secret, str) else ""
         self._stopping = False
         self.changed = threading.Condition()
-        self.tenure = Tenure(clock(), rng, retry=timing.heartbeat_retry, longest=timing.retry_max)
+        self.tenure = Tenure(clock(), rng, retry=timing.heartbeat_retry, longest=timing.register_retry_max)
         self.session = Session(access, timing)
         self.id = body.instance_id or body.instanceId or ""
         self.registrations = 0
@@ -158,16 +158,17 @@ class Keeping:
 
     def keep_session(self) -> None:
         registries, timing = self._access.registries, self._timing
-        rounds = Rounds(len(registries), self._rng, first=timing.retry_first, longest=timing.retry_max)
+        rounds = Rounds(len(registries), self._rng, timing)
         attempt = rounds.begin()
         while self._session_wanted(attempt.after):
             began = time.monotonic()
-            self._hold(registries[attempt.index])
+            refused = self._hold(registries[attempt.index])
             if time.monotonic() - began >= timing.steady:
                 rounds.steady()
-            attempt = rounds.elsewhere()
+            attempt = rounds.elsewhere(refused=refused)
 
-    def _hold(self, registry: Registry) -> None:
+    def _hold(self, registry: Registry) -> bool:
+        """Until it ends. True if the registry ended it with a no."""
         generation = self.tenure.generation
 
         def current() -> bool:
@@ -179,9 +180,11 @@ class Keeping:
             # What is said of an earlier registration of ours must not end the present one.
             if current():
                 self._refused(refused)
+            return True
         except _FAILURES as error:
             if current():
                 log.info("the session of %s at %s: %s", self.id, registry, error)
+        return False
 
     def _session_wanted(self, after: float) -> bool:
         """After `after` seconds, and once there is a leased instance to hold one for. False: never again."""

@@ -31,7 +31,7 @@ class Tenure:
         rng: Random,
         *,
         retry: float = limits.CLIENT_HEARTBEAT_RETRY_S,
-        longest: float = limits.CLIENT_RETRY_MAX_S,
+        longest: float = limits.CLIENT_REGISTER_RETRY_MAX_S,
     ) -> None:
         self._rng = rng
         self._retry = retry

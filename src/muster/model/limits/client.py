@@ -15,8 +15,12 @@ CLIENT_EVENT_S = 30.0
 """A stream that sends bytes but completes no event for this long is broken: a large page on a slow link takes a few seconds."""
 CLIENT_RETRY_FIRST_S = 0.4
 """A lost stream is opened elsewhere within this, spread so that a dying registry's watchers do not arrive at once."""
-CLIENT_RETRY_MAX_S = 5.0
-"""Between attempts when no registry answers: how long its return may go unnoticed."""
+CLIENT_RETRY_MAX_S = 1.0
+"""Between attempts while no registry is there: how long its return may go unnoticed. A refused connection costs nobody much."""
+CLIENT_REFUSED_RETRY_MAX_S = 5.0
+"""The same where registries answer and say no: one that has too much to do must be let recover."""
+CLIENT_REGISTER_RETRY_MAX_S = 5.0
+"""Between attempts to register or renew: what a registry that returns must take in again, all at once, is spread over this."""
 CLIENT_STEADY_S = 10.0
 """A stream that held this long proves its registry good: the next loss starts counting anew."""
 CLIENT_REFRESH_S = 300.0
