@@ -10,7 +10,7 @@ from muster.model.policy import DEFAULT, Policy
 from muster.model.resilience import BackOff, Budget, Limits, Retries, Timeouts
 from muster.policy.admission import admit
 from muster.policy.memory import Memory, Peer
-from muster.policy.outcome import Outcome
+from muster.policy.outcome import Outcome, of_grpc_status
 from muster.policy.retry import (
     Failure,
     Refusal,
@@ -79,6 +79,38 @@ def test_envoys_other_conditions(condition: str, failure: Failure) -> None:
     assert decided(failure, policy=policy) == "retry"
 
 
+@pytest.mark.parametrize(
+    ("condition", "code"),
+    [
+        ("cancelled", 1),
+        ("deadline-exceeded", 4),
+        ("resource-exhausted", 8),
+        ("internal", 13),
+        ("unavailable", 14),
+    ],
+)
+def test_envoys_conditions_for_grpc(condition: str, code: int) -> None:
+    policy = Policy(retries=Retries(retry_on=(condition,)))  # type: ignore[arg-type]
+    answers = [Failure(of_grpc_status(n), 200, grpc_status=n) for n in range(17)]
+    assert [n for n, answer in enumerate(answers) if decided(answer, policy=policy) == "retry"] == [code]
+    assert decided(answers[code], WRITE, policy=policy) == "not idempotent"
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome"),
+    [
+        (0, Outcome.SUCCESS),
+        (5, Outcome.SUCCESS),  # NOT_FOUND is the caller's affair
+        (8, Outcome.SUCCESS),  # RESOURCE_EXHAUSTED is 429: Envoy counts no outlier for it
+        (13, Outcome.FAILURE),
+        (14, Outcome.GATEWAY),
+        (99, Outcome.FAILURE),
+    ],
+)
+def test_what_a_grpc_status_says_of_the_instance(code: int, outcome: Outcome) -> None:
+    assert of_grpc_status(code) is outcome
+
+
 def test_so_many_attempts_and_no_more() -> None:
     assert [decided(REFUSED, attempts=n) for n in (1, 2, 3)] == ["retry", "retry", "attempts"]
 
@@ -126,13 +158,34 @@ class TestDelay:
             ("", None),
             ("soon", None),
             ("-1", None),
-            ("Fri, 31 Dec 1999 23:59:59 GMT", None),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", None),  # since when?
             ("9" * 99, None),
             ("²", None),
         ],
     )
     def test_what_the_header_may_say(self, text: str | None, seconds: float | None) -> None:
         assert retry_after(text) == seconds
+
+    @pytest.mark.parametrize(
+        ("then", "now", "seconds"),
+        [
+            ("Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:29 GMT", 30.0),
+            ("Fri, 31-Dec-99 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:29 GMT", 30.0),
+            ("Fri Dec 31 23:59:59 1999", "Fri, 31 Dec 1999 23:59:29 GMT", 30.0),
+            ("Fri, 31 Dec 1999 23:59:29 GMT", "Fri, 31 Dec 1999 23:59:59 GMT", 0.0),
+            ("Fri, 31 Dec 1999 23:59:59 GMT", "yesterday", None),
+            ("Fri, 99 Dec 1999 23:59:59 GMT", "Fri, 31 Dec 1999 23:59:29 GMT", None),
+        ],
+    )
+    def test_a_moment_is_counted_from_the_answers_own_date(
+        self, then: str, now: str, seconds: float | None
+    ) -> None:
+        assert retry_after(then, now) == seconds
+
+    @given(st.text(max_size=40), st.text(max_size=40))
+    def test_whatever_the_headers_say_nothing_breaks(self, value: str, date: str) -> None:
+        told = retry_after(value, date)
+        assert told is None or told >= 0.0
 
 
 class TestPatience:

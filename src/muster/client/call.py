@@ -23,7 +23,7 @@ from typing import Self
 
 from muster.policy import retry
 from muster.policy.admission import admit
-from muster.policy.outcome import Outcome, of_status
+from muster.policy.outcome import Outcome, of_grpc_status, of_status
 from muster.policy.retry import Failure, Request, Retry
 
 from .attempt import Attempt, of_exception
@@ -83,11 +83,14 @@ class Call:
         self._attempt = attempt
         return attempt
 
-    def answered(self, status: int, *, retry_after: float | None = None) -> float | None:
-        """With this HTTP status. Seconds to wait before the next attempt; None: this is the answer. A success is not over yet:
-        `finish`, or leave the call, when all of it has been read."""
-        outcome = of_status(status)
-        failure = Failure(outcome, status, retry_after)
+    def answered(
+        self, status: int, *, retry_after: float | None = None, grpc_status: int | None = None
+    ) -> float | None:
+        """With this HTTP status, and, of a gRPC call, that of gRPC. `retry_after`: s, as the answer says (for gRPC it is
+        `grpc-retry-pushback-ms`). Seconds to wait before the next attempt; None: this is the answer. A success is not over
+        yet: `finish`, or leave the call, when all of it has been read."""
+        outcome = of_status(status) if grpc_status is None else of_grpc_status(grpc_status)
+        failure = Failure(outcome, status, retry_after, grpc_status)
         if outcome is Outcome.SUCCESS and not retry.conditions(failure, self._traffic.policy):
             self._answered = True
             return None

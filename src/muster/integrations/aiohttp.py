@@ -94,9 +94,8 @@ class _Answered(Struct, frozen=True):
     def status(self) -> int:
         return self.response.status
 
-    @property
-    def retry_after(self) -> str | None:
-        return self.response.headers.get("Retry-After")
+    def header(self, name: str) -> str | None:
+        return self.response.headers.get(name)
 
 
 def outcome(error: Exception) -> Outcome | None:

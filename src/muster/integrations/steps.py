@@ -25,8 +25,7 @@ class Answer(Protocol):
 
     @property
     def status(self) -> int: ...
-    @property
-    def retry_after(self) -> str | None: ...
+    def header(self, name: str) -> str | None: ...
 
 
 A = TypeVar("A", bound=Answer)
@@ -68,7 +67,8 @@ def exchange(call: Call, outcomes: Outcomes, *, replayable: bool) -> Generator[S
                 if wait is None or not replayable:
                     raise
             else:
-                wait = call.answered(answer.status, retry_after=retry_after(answer.retry_after))
+                told = retry_after(answer.header("Retry-After"), answer.header("Date"))
+                wait = call.answered(answer.status, retry_after=told)
                 if wait is None or not replayable:
                     return answer, call
                 yield Discard(answer)

@@ -49,9 +49,8 @@ class Answered(Struct, frozen=True):
         status: int = self.response.status_code
         return status
 
-    @property
-    def retry_after(self) -> str | None:
-        value: str | None = self.response.headers.get("Retry-After")
+    def header(self, name: str) -> str | None:
+        value: str | None = self.response.headers.get(name)
         return value
 
 

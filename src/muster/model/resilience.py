@@ -25,15 +25,19 @@ Count = Annotated[int, Meta(ge=0, le=limits.POLICY_COUNT_MAX)]
 AtLeastOne = Annotated[int, Meta(ge=1, le=limits.POLICY_COUNT_MAX)]
 StatusCode = Annotated[int, Meta(ge=100, le=599)]
 
-Condition = Literal[
-    "connect-failure",
-    "refused-stream",
-    "reset",
-    "gateway-error",
-    "5xx",
-    "retriable-4xx",
-    "retriable-status-codes",
-]
+GrpcCondition = Literal["cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"]
+Condition = (
+    Literal[
+        "connect-failure",
+        "refused-stream",
+        "reset",
+        "gateway-error",
+        "5xx",
+        "retriable-4xx",
+        "retriable-status-codes",
+    ]
+    | GrpcCondition
+)
 
 
 class Timeouts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -70,7 +74,8 @@ class Retries(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     num_retries      attempts after the first (`RetryPolicy.num_retries`). Envoy retries only on request; two are Istio's
                      default, and what a rollout needs to lose nothing.
     retry_on         Envoy's conditions. `connect-failure` and `refused-stream` mean that the request was not processed;
-                     the others are retried for idempotent requests alone.
+                     the others are retried for idempotent requests alone. `cancelled`, `deadline-exceeded`, `internal`,
+                     `resource-exhausted` and `unavailable` are the status of a gRPC call (`x-envoy-retry-grpc-on`).
     retriable_status_codes    for the condition of that name
     retry_non_idempotent      lets the others be retried for every request. No field of Envoy's: there it is the default.
     per_try_timeout  of one attempt; 0: whatever `timeouts.request` has left (`RetryPolicy.per_try_timeout`)
@@ -79,7 +84,7 @@ class Retries(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
     """
 
     num_retries: Annotated[int, Meta(ge=0, le=10)] = 2
-    retry_on: Annotated[tuple[Condition, ...], Meta(max_length=7)] = (
+    retry_on: Annotated[tuple[Condition, ...], Meta(max_length=12)] = (
         "connect-failure",
         "refused-stream",
         "reset",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from muster.model.resilience import Condition
+from muster.model.resilience import Condition, GrpcCondition
 
 
 class Outcome(StrEnum):
@@ -61,6 +61,25 @@ MEANINGS: Final[dict[Outcome, Meaning]] = {
 }
 
 GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
+
+
+HTTP_OF_GRPC: Final = {
+    **{0: 200, 1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429},
+    **{9: 400, 10: 409, 11: 400, 12: 501, 13: 500, 14: 503, 15: 500, 16: 401},
+}
+"""gRPC status -> the HTTP status that says the same (`Grpc::Utility::grpcToHttpStatus`): what Envoy's outlier detection counts."""
+CONDITION_OF_GRPC: Final[dict[int, GrpcCondition]] = {
+    1: "cancelled",
+    4: "deadline-exceeded",
+    8: "resource-exhausted",
+    13: "internal",
+    14: "unavailable",
+}
+
+
+def of_grpc_status(code: int) -> Outcome:
+    """What the `grpc-status` of an answer means; one that no specification knows is a failure."""
+    return of_status(HTTP_OF_GRPC.get(code, 500))
 
 
 def of_status(status: int) -> Outcome:

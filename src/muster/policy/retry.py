@@ -9,6 +9,8 @@ Sources: `config.route.v3.RetryPolicy`, source/common/router/retry_state_impl.cc
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
@@ -17,7 +19,7 @@ from muster.model.policy import Policy
 from muster.model.resilience import Budget, Condition
 
 from .memory import Memory
-from .outcome import MEANINGS, Outcome
+from .outcome import CONDITION_OF_GRPC, MEANINGS, Outcome
 
 if TYPE_CHECKING:
     from random import Random
@@ -36,11 +38,13 @@ class Request(Struct, frozen=True):
 
 
 class Failure(Struct, frozen=True):
-    """How an attempt failed. `status`: of the answer, 0 if there was none. `retry_after`: s, as it said, None if it did not."""
+    """How an attempt failed. `status`: of the answer, 0 if there was none. `retry_after`: s, as it said, None if it did not.
+    `grpc_status`: of a gRPC call that was answered."""
 
     outcome: Outcome
     status: int = 0
     retry_after: float | None = None
+    grpc_status: int | None = None
 
 
 class Retry(Struct, frozen=True):
@@ -97,6 +101,8 @@ def conditions(failure: Failure, policy: Policy) -> frozenset[Condition]:
         named.add("retriable-status-codes")
     if failure.status == 409:
         named.add("retriable-4xx")
+    if failure.grpc_status in CONDITION_OF_GRPC:
+        named.add(CONDITION_OF_GRPC[failure.grpc_status])
     return frozenset(named)
 
 
@@ -116,7 +122,19 @@ def within(budget: Budget, memory: Memory) -> bool:
     return memory.retries + 1 <= allowed
 
 
-def retry_after(value: str | None) -> float | None:
-    """The header's seconds (RFC 9110 section 10.2.3). A date is not heeded: it would need two clocks that agree."""
+def retry_after(value: str | None, date: str | None = None) -> float | None:
+    """`Retry-After` in seconds (RFC 9110 section 10.2.3). `date` is the `Date` of the same answer: where the header names a moment,
+    both were read off one clock, and nobody else's has to agree with it. None: it says nothing that can be heeded."""
     text = value.strip() if value else ""
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    if text.isascii() and text.isdigit():
+        return float(text) if len(text) < 10 else None
+    then, now = _moment(text), _moment(date)
+    return max(0.0, (then - now).total_seconds()) if then and now else None
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A date in any of HTTP's three forms (RFC 9110 section 5.6.7), all of which are in UTC."""
+    try:
+        return parsedate_to_datetime(text).replace(tzinfo=None) if text else None
+    except (ValueError, OverflowError):
+        return None
