@@ -101,6 +101,7 @@ def test_what_is_written_reads_back_the_same(policy: Policy) -> None:
         ({"balancr": "p2c"}, "balancr"),
         ({"balancer": "best"}, "balancer.name"),
         ({"balancer": {"name": "maglev", "table_size": 100}}, "balancer.table_size"),
+        ({"balancer": {"name": "maglev", "hash_balance_factor": 99}}, "balancer.hash_balance_factor"),
         ({"balancer": {"minimum_ring_size": 10, "maximum_ring_size": 5}}, "balancer.maximum_ring_size"),
         ({"format": 2}, "format"),
         ({"timeouts": {"request": "5 parsecs"}}, "timeouts.request"),

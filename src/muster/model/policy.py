@@ -55,6 +55,8 @@ class Balancer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     decay               of the latency average (`PeakEwma.decay_time`)
     minimum_ring_size, maximum_ring_size    `RingHash`, same names; Envoy's own maximum is 8M
     table_size          `Maglev.table_size`; a prime
+    hash_balance_factor    percent, 100 and more, for ring_hash and maglev: an owner that has more than this of the average number
+                        of requests under way passes a key on; 0: never (`ConsistentHashingLbConfig`, same name)
     """
 
     name: BalancerName = "p2c"
@@ -62,6 +64,7 @@ class Balancer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     minimum_ring_size: Annotated[int, Meta(ge=1, le=limits.RING_SIZE_LIMIT)] = limits.RING_SIZE
     maximum_ring_size: Annotated[int, Meta(ge=1, le=limits.RING_SIZE_LIMIT)] = limits.RING_SIZE_MAX
     table_size: Annotated[int, Meta(ge=2, le=limits.MAGLEV_TABLE_LIMIT)] = limits.MAGLEV_TABLE
+    hash_balance_factor: Annotated[int, Meta(ge=0, le=limits.POLICY_COUNT_MAX)] = 0
 
 
 class Locality(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Generic
 from muster.model.policy import Policy
 
 from . import subsets
-from .balancers import DRAWN, KEYED, Row
+from .balancers import DRAWN, KEYED, Row, Table
+from .bounded import Bound
 from .choice import Candidate, Choice, deadline, gather, judge
 from .endpoint import E, Place
 from .failover import WHOLE
 from .localities import Part, levels, parts
-from .memory import Memory
+from .memory import Memory, Peer
 from .picker import Picker
 from .rotation import Drawn, Group, Keyed, Nothing, Rotation, Shelf
 from .xxh64 import Hash, xxh64
@@ -86,7 +87,14 @@ class _Builder(Generic[E]):
         addresses = [choice.endpoint.address for choice in part.choices]
         weights = [choice.steady for choice in part.choices]
         table = KEYED[terms.name](addresses, weights, terms, self._hash)
-        return Shelf(part.name, round(part.share * WHOLE), tuple(part.choices), table)
+        bound = self._bound(table, [choice.peer for choice in part.choices], weights)
+        return Shelf(part.name, round(part.share * WHOLE), tuple(part.choices), table, bound)
+
+    def _bound(self, table: Table, peers: Sequence[Peer], weights: Sequence[float]) -> Bound | None:
+        factor = self._policy.balancer.hash_balance_factor
+        if not factor:
+            return None
+        return Bound(table, peers, weights, factor=factor, memory=self._memory, hash64=self._hash)
 
     def _why(self, choices: Sequence[Choice[E]]) -> str:
         if not choices:

@@ -64,8 +64,23 @@ GATEWAY_STATUSES: Final = frozenset({502, 503, 504})
 
 
 HTTP_OF_GRPC: Final = {
-    **{0: 200, 1: 499, 2: 500, 3: 400, 4: 504, 5: 404, 6: 409, 7: 403, 8: 429},
-    **{9: 400, 10: 409, 11: 400, 12: 501, 13: 500, 14: 503, 15: 500, 16: 401},
+    0: 200,
+    1: 499,
+    2: 500,
+    3: 400,
+    4: 504,
+    5: 404,
+    6: 409,
+    7: 403,
+    8: 429,
+    9: 400,
+    10: 409,
+    11: 400,
+    12: 501,
+    13: 500,
+    14: 503,
+    15: 500,
+    16: 401,
 }
 """gRPC status -> the HTTP status that says the same (`Grpc::Utility::grpcToHttpStatus`): what Envoy's outlier detection counts."""
 CONDITION_OF_GRPC: Final[dict[int, GrpcCondition]] = {

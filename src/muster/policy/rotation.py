@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Generic, NamedTuple
 from muster.model import limits
 
 from .balancers import Table
+from .bounded import Bound
 from .choice import Choice
 from .distributions import Distribution
 from .endpoint import E
@@ -83,12 +84,17 @@ class Drawn(Generic[E]):
 
 
 class Shelf(NamedTuple, Generic[E]):
-    """A level's percent of all keys, and the table that says whose each is."""
+    """A level's percent of all keys, the table that says whose each is, and how much an owner may bear."""
 
     name: str
     percent: int
     choices: tuple[Choice[E], ...]
     table: Table
+    bound: Bound | None = None
+
+    def owner(self, hashed: int) -> Choice[E]:
+        owner = self.table.at(hashed)
+        return self.choices[owner if self.bound is None else self.bound.within(owner, hashed)]
 
 
 class Keyed(Generic[E]):
@@ -104,10 +110,10 @@ class Keyed(Generic[E]):
         return f"<Keyed {', '.join(f'{shelf.name}: {shelf.percent}%' for shelf in self._shelves)}>"
 
     def pick(self, rng: Random, now: float, key: Key | None, avoid: Collection[Peer]) -> Choice[E]:
-        """Without a key any endpoint, as in Envoy."""
+        """Without a key any endpoint, as in Envoy. What must be avoided goes to the next owners, whatever they bear."""
         hashed = rng.getrandbits(64) if key is None else hash_of(key, self._hash)
         shelf = self._shelf(hashed)
-        first = shelf.choices[shelf.table.at(hashed)]
+        first = shelf.owner(hashed)
         if not avoid or first.peer not in avoid:
             return first
         later = (shelf.choices[shelf.table.at(hashed, attempt)] for attempt in range(1, limits.DRAWS))

@@ -175,6 +175,15 @@ def _the_table_is_prime(policy: Policy) -> None:
         raise invalid("balancer.table_size", f"must be a prime, which {size} is not")
 
 
+def _a_balance_factor_leaves_room(policy: Policy) -> None:
+    """Below the average nobody could take what is left over (Envoy: `hash_balance_factor` is at least 100)."""
+    if 0 < policy.balancer.hash_balance_factor < 100:
+        raise invalid(
+            "balancer.hash_balance_factor",
+            f"must be 0, or at least 100 (percent), not {policy.balancer.hash_balance_factor}",
+        )
+
+
 _CHECKS: tuple[Callable[[Policy], None], ...] = (
     _names_are_distinct,
     _subsets_are_known,
@@ -182,5 +191,6 @@ _CHECKS: tuple[Callable[[Policy], None], ...] = (
     _texts_are_printable,
     _pairs_are_in_order,
     _the_table_is_prime,
+    _a_balance_factor_leaves_room,
 )
 """What no single field can tell, in the order it is told."""
