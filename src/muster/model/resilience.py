@@ -26,18 +26,16 @@ AtLeastOne = Annotated[int, Meta(ge=1, le=limits.POLICY_COUNT_MAX)]
 StatusCode = Annotated[int, Meta(ge=100, le=599)]
 
 GrpcCondition = Literal["cancelled", "deadline-exceeded", "internal", "resource-exhausted", "unavailable"]
-Condition = (
-    Literal[
-        "connect-failure",
-        "refused-stream",
-        "reset",
-        "gateway-error",
-        "5xx",
-        "retriable-4xx",
-        "retriable-status-codes",
-    ]
-    | GrpcCondition
-)
+Condition = Literal[
+    "connect-failure",
+    "refused-stream",
+    "reset",
+    "gateway-error",
+    "5xx",
+    "retriable-4xx",
+    "retriable-status-codes",
+    GrpcCondition,
+]
 
 
 class Timeouts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
