@@ -35,6 +35,7 @@ GROUPS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("instances", "List the instances of a service, or show one whole."),
         Verb("watch", "Follow every change of services, live."),
         Verb("resolve", "Choose one instance of a service, as the library would."),
+        Verb("render", "Keep a file as a template and the registry say, for programs that read files."),
         Verb("status", "Show how a registry is doing."),
         Verb("simulate", "Show who would get how much traffic under a policy."),
         Verb("guard", "Show which zones are held because the registry may be blind."),

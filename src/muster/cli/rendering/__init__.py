@@ -1,0 +1,1 @@
+"""`muster render`: files for programs that read files, kept as the registry has it."""

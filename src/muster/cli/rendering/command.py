@@ -1,0 +1,63 @@
+"""The command that makes a program read its file again: the operator's words, and nothing of any instance.
+
+No shell reads it, and it is given no arguments beyond its own. What it writes goes to stderr.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import shlex
+import signal
+from contextlib import suppress
+from typing import Final
+
+COMMAND_S: Final = 30.0
+"""A reload takes no longer; one that hangs must not keep the file from following."""
+_WORDS_TO_STDERR: Final = ((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, 2, 1))
+
+
+class Failed(Exception):
+    """The command could not be run, or did not do what it should."""
+
+
+def split(text: str) -> tuple[str, ...]:
+    """The words of a command line, as a shell would split it. Raises ValueError."""
+    words = tuple(shlex.split(text))
+    if not words:
+        raise ValueError("is empty")
+    return words
+
+
+def run(words: tuple[str, ...], timeout: float = COMMAND_S) -> None:
+    """Raises `Failed`. Our own signals are blocked; the command is started with none blocked, in a session of its own."""
+    try:
+        pid = os.posix_spawnp(
+            words[0],
+            words,
+            os.environ,
+            file_actions=_WORDS_TO_STDERR,
+            setsid=True,
+            setsigmask=(),
+            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
+        )
+    except OSError as error:
+        raise Failed(error.strerror or str(error)) from None
+    in_time = _ended(pid, timeout)
+    if not in_time:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if not in_time:
+        raise Failed(f"not done after {timeout:g} s, and ended")
+    if code:
+        raise Failed(f"ended by signal {-code}" if code < 0 else f"exit {code}")
+
+
+def _ended(pid: int, timeout: float) -> bool:
+    watched = os.pidfd_open(pid)
+    try:
+        readable, _, _ = select.select([watched], [], [], timeout)
+        return bool(readable)
+    finally:
+        os.close(watched)

@@ -1,0 +1,64 @@
+"""A file that is replaced whole, and only when its content changes: whoever reads it sees the old one or the new one."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+
+def replace(file: Path, text: str) -> bool:
+    """Whether it had to be written. A link stays, what it leads to is replaced; mode and owner stay. Raises OSError."""
+    file, content = file.resolve(), text.encode()
+    if _holds(file, content):
+        return False
+    descriptor, written = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as opened:
+            _like(file, opened.fileno())
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        Path(written).replace(file)
+    except BaseException:
+        with suppress(OSError):
+            Path(written).unlink()
+        raise
+    _sync(file.parent)
+    return True
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    try:
+        return file.read_bytes() == content
+    except FileNotFoundError:
+        return False
+
+
+def _like(file: Path, descriptor: int) -> None:
+    """Mode and owner of the file that is there; those of any new file, if there is none."""
+    try:
+        now = file.stat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, 0o666 & ~_umask())
+        return
+    os.fchmod(descriptor, now.st_mode & 0o7777)
+    if (now.st_uid, now.st_gid) != (os.geteuid(), os.getegid()):
+        with suppress(PermissionError):
+            os.fchown(descriptor, now.st_uid, now.st_gid)
+
+
+def _umask() -> int:
+    """It can only be read by setting it; a moment during which this process makes no other file."""
+    umask = os.umask(0o077)
+    os.umask(umask)
+    return umask
+
+
+def _sync(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
