@@ -71,6 +71,8 @@ PARTS = {
     "nft": Part(_binary("nft"), "apt-get install nftables"),
     "faketime": Part(_binary("faketime"), "apt-get install faketime"),
     "curl": Part(_binary("curl"), "apt-get install curl"),
+    "etcd": Part(_binary("etcd"), "apt-get install etcd-server"),
+    "etcdctl": Part(_binary("etcdctl"), "apt-get install etcd-client"),
     "openssl": Part(_binary("openssl"), "apt-get install openssl"),
     "prometheus": Part(_binary("prometheus"), "apt-get install prometheus"),
     "promtool": Part(_binary("promtool"), "apt-get install prometheus"),

@@ -26,6 +26,9 @@ MakeStore = Callable[..., Awaitable[Store]]
 
 
 class StoreContract:
+    most_writes = 1000
+    """Of one batch: no fewer than `limits.BATCH_WRITES`."""
+
     @pytest.fixture
     async def store(self, make_store: MakeStore) -> AsyncIterator[Store]:
         store = await make_store()
@@ -75,9 +78,9 @@ class StoreContract:
         assert await commit(store, again) == 2
 
     async def test_a_big_batch(self, store: Store) -> None:
-        batch = puts("op", *(f"k{n:04}" for n in range(1000)), value=b"x" * 2000)
+        batch = puts("op", *(f"k{n:04}" for n in range(self.most_writes)), value=b"x" * 2000)
         assert await commit(store, batch) == 1
-        assert len(await values(store)) == 1000
+        assert len(await values(store)) == self.most_writes
 
     @pytest.mark.parametrize(
         "batch",

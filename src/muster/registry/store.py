@@ -7,6 +7,8 @@ instances. Every registry state is a fold over what the store committed, in the 
     commit(batch)     all of the batch's writes or none, guarded by the revisions the writer saw
     tail(after)       every committed change above a revision, in order, for ever
 
+`SharedStore` is the port of one that several registries use at once.
+
 One contract suite (`tests/storage/contract.py`) runs against every implementation.
 """
 
@@ -21,12 +23,14 @@ from msgspec import Struct
 class Write(Struct, frozen=True, gc=False):
     """One record put (`value`) or removed (`value is None`), if its key is still as the writer saw it.
 
-    `expected` is the revision of the last write to `key` that the writer had seen; 0 means "no such key".
+    `expected` is the revision of the last write to `key` that the writer had seen; 0 means "no such key". `lease`: the store removes
+    the record by itself when that lease ends (`SharedStore`; 0 for none).
     """
 
     key: str
     value: bytes | None
     expected: int
+    lease: int = 0
 
 
 class Guard(Struct, frozen=True, gc=False):
@@ -122,7 +126,7 @@ TailEvent = Changes | Compacted | EpochChanged
 
 
 class Store(Protocol):
-    """Implementations: `muster.storage.memory`, `muster.storage.sqlite`."""
+    """Implementations: `muster.storage.memory`, `muster.storage.sqlite`, `muster.storage.etcd`."""
 
     async def load(self) -> Loaded:
         """Read everything. Raises `StoreUnavailable`."""
@@ -148,4 +152,26 @@ class Store(Protocol):
 
         Live tails yield what was committed, then raise `StoreUnavailable`: a tail never ends in silence.
         """
+        ...
+
+
+class SharedStore(Store, Protocol):
+    """A store that several registries use at once. It has leases: when one ends, the records written under it are removed.
+
+    The removal is a transaction like any other, without an operation (`op` is "").
+    """
+
+    contact: float
+    """When the store last proved that it is there, with its majority (s of the loop's clock)."""
+
+    async def grant(self, ttl: int) -> int:
+        """A lease of `ttl` s; its id. Raises `StoreUnavailable`."""
+        ...
+
+    async def keep(self, lease: int) -> float:
+        """Renew a lease: how many seconds it has from the moment the store took it, 0 if it has ended. Raises `StoreUnavailable`."""
+        ...
+
+    async def revoke(self, lease: int) -> None:
+        """End a lease now. Raises `StoreUnavailable`."""
         ...

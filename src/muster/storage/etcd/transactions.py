@@ -1,0 +1,118 @@
+"""From a batch to etcd's transaction, and from its answer to the outcome. Pure.
+
+Etcd compares first: the epoch is still ours and every key is still at the revision the writer saw (an absent key's is 0). All
+writes then happen at one revision. If anything differs, the same transaction reads what is there instead, so a conflict names its
+keys as of the moment it was found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec import Struct
+
+from muster.model import limits
+from muster.registry.store import Batch, Changes, Committed, Conflict, Put, Removed, Write
+from muster.storage.plan import conditions
+
+from . import layout as layouts
+from .layout import ABSENT, Layout
+from .messages import COMPARE_EQUAL, EVENT_DELETE, MESSAGES, TARGET_MOD
+
+
+class EpochGone(Struct, frozen=True):
+    """Nothing was written: another history has begun."""
+
+
+def check_size(batch: Batch) -> None:
+    """Refuse what etcd would refuse, and only a bug can send: `ValueError`."""
+    most = limits.ETCD_TRANSACTION_OPS - 1
+    if len(conditions(batch)) > most:
+        raise ValueError(f"batch {batch.op!r} has more than {most} writes and guards")
+
+
+def request(batch: Batch, layout: Layout) -> Any:
+    """The `TxnRequest` of a batch."""
+    op = MESSAGES["RequestOp"]
+    put = MESSAGES["PutRequest"](key=layout.last, value=batch.op.encode())
+    looks = [layouts.epoch_key(layout.prefix), *(layout.key(c.key) for c in conditions(batch))]
+    return MESSAGES["TxnRequest"](
+        compare=[
+            at(layouts.epoch_key(layout.prefix), layout.epoch_at),
+            *(at(layout.key(c.key), layout.theirs(c.expected)) for c in conditions(batch)),
+        ],
+        success=[*(_write(write, batch.op, layout) for write in batch.writes), op(request_put=put)],
+        failure=[op(request_range=MESSAGES["RangeRequest"](key=key, keys_only=True)) for key in looks],
+    )
+
+
+def _write(write: Write, op: str, layout: Layout) -> Any:
+    key = layout.key(write.key)
+    if write.value is None:
+        return MESSAGES["RequestOp"](request_delete_range=MESSAGES["DeleteRangeRequest"](key=key))
+    value = layouts.seal(op, write.value)
+    put = MESSAGES["PutRequest"](key=key, value=value, lease=write.lease)
+    return MESSAGES["RequestOp"](request_put=put)
+
+
+def outcome(answer: Any, batch: Batch, layout: Layout) -> Committed | Conflict | EpochGone:
+    if answer.succeeded:
+        return Committed(layout.revision(answer.header.revision))
+    epoch_at, *found = (_revision(response.response_range) for response in answer.responses)
+    if epoch_at != layout.epoch_at:
+        return EpochGone()
+    wrong = (
+        c.key
+        for c, theirs in zip(conditions(batch), found, strict=True)
+        if theirs != layout.theirs(c.expected)
+    )
+    return Conflict(tuple(dict.fromkeys(wrong)))
+
+
+def _revision(answer: Any) -> int:
+    return answer.kvs[0].mod_revision if answer.kvs else ABSENT
+
+
+# --- Comparisons and plain writes -------------------------------------------------------------------------------------
+
+
+def at(key: bytes, revision: int) -> Any:
+    """The key's last write is at etcd's `revision`, 0: it is not there."""
+    compare = MESSAGES["Compare"]
+    return compare(result=COMPARE_EQUAL, target=TARGET_MOD, key=key, mod_revision=revision)
+
+
+def put(key: bytes, value: bytes) -> Any:
+    return MESSAGES["RequestOp"](request_put=MESSAGES["PutRequest"](key=key, value=value))
+
+
+def read(key: bytes, **how: object) -> Any:
+    """An end that is empty, and not just absent, would be that of all keys."""
+    return MESSAGES["RequestOp"](request_range=MESSAGES["RangeRequest"](key=key, **how))
+
+
+# --- What the watch tells ---------------------------------------------------------------------------------------------
+
+
+def transactions(events: Iterable[Any], layout: Layout) -> list[Changes]:
+    """The events of records as transactions, in etcd's order. What the end of a lease removed has no operation: `op` is ""."""
+    found: dict[int, tuple[list[Put | Removed], list[str]]] = {}
+    for event in events:
+        key, revision = event.kv.key, event.kv.mod_revision
+        entries, ops = found.setdefault(revision, ([], []))
+        if key == layout.last:
+            ops.append(event.kv.value.decode())
+        elif key.startswith(layout.folder):
+            entries.append(_entry(event, key[len(layout.folder) :].decode()))
+    return [
+        Changes(layout.revision(revision), ops[0] if ops else "", tuple(entries))
+        for revision, (entries, ops) in sorted(found.items())
+        if entries
+    ]
+
+
+def _entry(event: Any, key: str) -> Put | Removed:
+    if event.type == EVENT_DELETE:
+        return Removed(key)
+    return Put(key, layouts.unseal(event.kv.value)[1])
