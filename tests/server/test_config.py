@@ -170,3 +170,26 @@ def test_beyond_loopback_with_proof_or_by_choice(flags: dict[str, object]) -> No
 def test_a_certificate_needs_its_key() -> None:
     with pytest.raises(BadConfig, match=r"tls\.cert \(flag --tls-cert\): needs tls\.key beside it"):
         resolve({"tls.cert": "c.pem"}, {})
+
+
+@pytest.mark.parametrize(
+    ("store", "words"),
+    [
+        ("mysql", "must be sqlite, memory or etcd://"),
+        ("etcd://", "a host is missing"),
+        ("etcd://u:secret@host/x", "a password does not belong into a URL"),
+        ("etcd://host:99999/x", "is no host"),
+    ],
+)
+def test_a_store_that_cannot_be(store: str, words: str) -> None:
+    with pytest.raises(BadConfig, match=words):
+        resolve({"store": store}, {})
+
+
+def test_what_is_said_of_etcd_must_be_of_use() -> None:
+    with pytest.raises(BadConfig, match=r"etcd\.ca .*etcds://"):
+        resolve({"store": "etcd://host", "etcd.ca": "ca.pem"}, {})
+    with pytest.raises(BadConfig, match=r"etcd\.password_file .*names no user"):
+        resolve({"store": "etcds://host", "etcd.password_file": "password"}, {})
+    told = resolve({"store": "etcds://muster@a,b:1/x", "etcd.ca": "ca.pem", "etcd.password_file": "p"}, {})
+    assert told.settings.store.shared

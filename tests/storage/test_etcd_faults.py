@@ -21,10 +21,11 @@ from muster.registry.store import (
     Unknown,
     Write,
 )
-from muster.storage.etcd import Credentials, EtcdStore, parse
 from muster.storage.etcd.client import Client
 from muster.storage.etcd.founding import found
+from muster.storage.etcd.location import Credentials, parse
 from muster.storage.etcd.reading import load
+from muster.storage.etcd.store import EtcdStore
 
 _prefixes = count()
 

@@ -7,7 +7,8 @@ from tests.etcd import Etcd
 from tests.storage.contract import MakeStore, StoreContract
 
 from muster.registry.store import Store
-from muster.storage.etcd import EtcdStore, parse
+from muster.storage.etcd.location import parse
+from muster.storage.etcd.store import EtcdStore
 
 _prefixes = count()
 

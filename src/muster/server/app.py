@@ -35,7 +35,7 @@ from muster.probe.probes import Probes
 from muster.registry.prober import Prober
 from muster.registry.registry import Registry
 from muster.registry.store import Store, StoreUnavailable
-from muster.server import descriptors, files, logs, sockets, systemd
+from muster.server import descriptors, files, logs, shared, sockets, systemd
 from muster.server.backups import Backups
 from muster.server.certificates import Certificates
 from muster.server.config import BadConfig
@@ -206,6 +206,8 @@ async def _serving(
 async def _store(settings: Settings, meters: Meters) -> Store:
     if settings.store == "memory":
         return MemoryStore()
+    if settings.store.shared:
+        return await shared.opened(settings, meters.commit.observe)
     return await SqliteStore.open(settings.data / FILE_NAME, on_commit=meters.commit.observe)
 
 

@@ -66,6 +66,7 @@ def resolve(
     values = tuple(_value(option, flags, environ, written, file) for option in OPTIONS)
     configuration = Configuration(_settings(values), values)
     _check_tls(configuration)
+    _check_etcd(configuration)
     _check_exposure(configuration)
     return configuration
 
@@ -158,6 +159,25 @@ def _check_tls(configuration: Configuration) -> None:
     if (tls.cert is None) != (tls.key is None):
         given, absent = ("tls.cert", "tls.key") if tls.cert else ("tls.key", "tls.cert")
         raise BadConfig(given, configuration.source(given), f"needs {absent} beside it")
+
+
+def _check_etcd(configuration: Configuration) -> None:
+    """Whatever is said of etcd must be of use."""
+    settings = configuration.settings
+    scheme, _, rest = settings.store.partition("://")
+    of_use = {
+        "etcd.ca": scheme == "etcds",
+        "etcd.cert": scheme == "etcds",
+        "etcd.key": scheme == "etcds",
+        "etcd.password_file": settings.store.shared and "@" in rest,
+    }
+    remedies = {"etcd.password_file": "the store's URL names no user: etcd://USER@HOST/PREFIX"}
+    for value in configuration.values:
+        key = value.option.key
+        if value.value is not None and not of_use.get(key, True):
+            raise BadConfig(
+                key, value.source, remedies.get(key, "needs a store with TLS: etcds://HOST/PREFIX")
+            )
 
 
 def _check_exposure(configuration: Configuration) -> None:

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from muster.model import durations
 from muster.model.errors import Rejected
-from muster.server.settings import Address, Seconds, Settings
+from muster.server.settings import Address, Seconds, Settings, StoreName
+from muster.storage.etcd.location import SCHEMES, parse
 
 PREFIX = "MUSTER_"
 
@@ -114,6 +115,15 @@ def _path(raw: object) -> Path:
     return Path(_text(raw)).expanduser()
 
 
+def _store(raw: object) -> StoreName:
+    name = _text(raw)
+    if name.partition("://")[0] in SCHEMES:
+        parse(name)  # a URL that cannot be is refused now, and not when it is first used
+    elif name not in ("sqlite", "memory"):
+        raise ValueError("must be sqlite, memory or etcd://HOST,HOST/PREFIX")
+    return StoreName(name)
+
+
 def _text(raw: object) -> str:
     if isinstance(raw, Path):
         return str(raw)
@@ -125,6 +135,7 @@ def _text(raw: object) -> str:
 _READERS: Mapping[object, Callable[[object], object]] = {
     Address: _address,
     Seconds: _seconds,
+    StoreName: _store,
     Path: _path,
     Path | None: _path,
     tuple[str, ...]: _names,

@@ -38,6 +38,17 @@ class Seconds(float):
     """A duration; written as `90`, `"90s"` or `"24h"`."""
 
 
+class StoreName(str):
+    """Where records live: `sqlite`, `memory`, or `etcd://HOST,HOST,HOST/PREFIX`."""
+
+    __slots__ = ()
+
+    @property
+    def shared(self) -> bool:
+        """Whether other registries may use it at the same time."""
+        return "://" in self
+
+
 class Tls(Struct, frozen=True):
     cert: Annotated[Path | None, "certificate chain, PEM; read again when it changes"] = None
     key: Annotated[Path | None, "private key of the certificate, PEM"] = None
@@ -57,12 +68,24 @@ class Guard(Struct, frozen=True):
     window: Annotated[Seconds, "how long a hold outlives its reason"] = Seconds(limits.GUARD_CLEAR_S)
 
 
+class Etcd(Struct, frozen=True):
+    """`etcds://` in the store's URL asks for TLS, `USER@` before its hosts for a user."""
+
+    ca: Annotated[Path | None, "certificates that etcd's must be signed by, PEM; without, the system's"] = (
+        None
+    )
+    cert: Annotated[Path | None, "certificate to show to etcd, PEM"] = None
+    key: Annotated[Path | None, "private key of that certificate, PEM"] = None
+    password_file: Annotated[Path | None, "file with the password of the URL's user"] = None
+
+
 class Settings(Struct, frozen=True):
     listen: Annotated[Address, "address and port of the HTTP API"] = Address("127.0.0.1", 8500)
     data: Annotated[Path, "directory of the database"] = Path("muster-data")
-    store: Annotated[Literal["sqlite", "memory"], "where records live; memory forgets them at exit"] = (
-        "sqlite"
-    )
+    store: Annotated[
+        StoreName,
+        "where records live: sqlite, memory (forgets them at exit), or etcd://HOST,HOST/PREFIX, which several registries share",
+    ] = StoreName("sqlite")
     tokens_file: Annotated[
         Path | None, "file of tokens that may write, one a line; read again when it changes"
     ] = None
@@ -78,3 +101,4 @@ class Settings(Struct, frozen=True):
     tls: Tls = Tls()
     log: Log = Log()
     guard: Guard = Guard()
+    etcd: Etcd = Etcd()

@@ -18,14 +18,14 @@ from typing import Self, TypeVar
 from muster.registry.prober import Prober
 from muster.registry.store import Store
 from muster.server.app import Running, running
-from muster.server.settings import Address, Settings
+from muster.server.settings import Address, Settings, StoreName
 from muster.server.sockets import listening
 
 T = TypeVar("T")
 
 START_S = 30.0
 LOOPBACK = Address("127.0.0.1", 0)
-FORGETFUL = Settings(listen=LOOPBACK, store="memory")
+FORGETFUL = Settings(listen=LOOPBACK, store=StoreName("memory"))
 
 
 class LocalRegistry:

@@ -77,16 +77,16 @@ class Client:
 
     # --- Calls ------------------------------------------------------------------------------------------------------
 
-    async def call(self, method: Method, request: Any, timeout: float = limits.ETCD_CALL_S) -> Any:
+    async def call(self, method: Method, request: Any) -> Any:
         """One attempt at the endpoint in use; only a token that is no longer taken is renewed, and the call made again.
         Raises `CallFailed`."""
         try:
-            return await self._attempt(method, request, timeout)
+            return await self._attempt(method, request)
         except CallFailed as failed:
             if failed.meaning is not Meaning.SIGN_IN or not self.location.user:
                 raise
         self._token = ""
-        return await self._attempt(method, request, timeout)
+        return await self._attempt(method, request)
 
     async def ask(self, method: Method, request: Any) -> Any:
         """A call that may safely be made twice: every endpoint gets a chance. Raises `StoreUnavailable`, or `CallFailed` if its
@@ -125,12 +125,12 @@ class Client:
             if call is not None:
                 call.cancel()
 
-    async def _attempt(self, method: Method, request: Any, timeout: float) -> Any:
+    async def _attempt(self, method: Method, request: Any) -> Any:
         target = self.target
         metadata = await self._metadata() if method is not _AUTHENTICATE else None
         call = self._channel(target).unary_unary(method[0], _encode, MESSAGES[method[1]].FromString)
         try:
-            return await call(request, timeout=timeout, metadata=metadata)
+            return await call(request, timeout=limits.ETCD_CALL_S, metadata=metadata)
         except grpc.aio.AioRpcError as error:
             raise self._failed(target, error) from None
 
@@ -162,7 +162,7 @@ class Client:
         file = self._credentials.password_file
         password = (await asyncio.to_thread(file.read_text)).strip() if file else ""
         request = MESSAGES["AuthenticateRequest"](name=self.location.user, password=password)
-        answer = await self._attempt(_AUTHENTICATE, request, limits.ETCD_CALL_S)
+        answer = await self._attempt(_AUTHENTICATE, request)
         self._token = answer.token
         return self._token
 
