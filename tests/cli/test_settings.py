@@ -32,7 +32,7 @@ def test_flags_over_environment_over_file(tmp_path: Path) -> None:
     ("words", "told"),
     [
         (("--listen", "8500"), "listen (flag --listen): must be HOST:PORT"),
-        (("--store", "redis"), "store (flag --store): must be sqlite or memory"),
+        (("--store", "redis"), "store (flag --store): must be sqlite, memory or etcd:"),
         (("--listen", "0.0.0.0:8500"), "can be reached from other machines"),
     ],
 )

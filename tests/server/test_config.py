@@ -59,12 +59,19 @@ def test_a_whole_file() -> None:
 def test_every_option_can_be_set_by_flag_and_environment() -> None:
     for option in OPTIONS:
         example = EXAMPLES.get(option.key, "1")
-        partner = {key: file for key, file in TLS.items() if key != option.key} if "tls" in option.key else {}
+        partner = partner_of(option.key)
         by_flag = resolve({option.key: example, **partner}, {})
         by_environment = resolve(partner, {option.variable: example})
         assert by_flag.settings == by_environment.settings != Settings()
         assert by_flag.source(option.key) == f"flag {option.flag}"
         assert by_environment.source(option.key) == f"environment {option.variable}"
+
+
+def partner_of(key: str) -> dict[str, str]:
+    """What must be set beside it."""
+    if key.startswith("etcd."):
+        return {"store": "etcds://user@host"}
+    return {each: file for each, file in TLS.items() if each != key} if "tls" in key else {}
 
 
 EXAMPLES = {
