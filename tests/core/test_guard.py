@@ -184,39 +184,6 @@ def test_a_refused_connection_withdraws_from_a_held_zone() -> None:
     assert (zones(scene)["a"], scene.statuses(*A[:2])) == ("held", ["unhealthy", "healthy"])
 
 
-def test_refusals_of_a_zone_that_goes_on_renewing_are_a_firewalls() -> None:
-    scene = scene_of(A)
-    scene.run(2, *A)
-    scene.answers.update(dict.fromkeys(A, Answer.REFUSED))
-    scene.lose(*A)
-    scene.run(15, *A)
-    assert scene.statuses(*A) == ["healthy"] * 10
-
-
-def test_refusals_of_a_zone_that_fell_silent_are_proof() -> None:
-    scene = scene_of(A)
-    scene.run(2, *A)
-    scene.answers.update(dict.fromkeys(A, Answer.REFUSED))
-    scene.lose(*A)
-    scene.run(15)
-    assert scene.statuses(*A) == ["unhealthy"] * 10
-
-
-def test_when_the_firewall_is_gone_a_refusal_is_proof_again() -> None:
-    scene = scene_of(A)
-    scene.run(2, *A)
-    scene.answers.update(dict.fromkeys(A, Answer.REFUSED))
-    scene.lose(*A)
-    scene.run(15, *A)
-    scene.answers.clear()
-    scene.lose(*A)
-    scene.run(60, *A)
-    scene.answers["a0"] = Answer.REFUSED
-    scene.lose("a0")
-    scene.run(1, *A)
-    assert scene.statuses(*A[:2]) == ["unhealthy", "healthy"]
-
-
 # --- Operators ------------------------------------------------------------------------------------------------------
 
 

@@ -7,13 +7,12 @@ later of its beginning and the first sight; if nobody is seen, it lasts until si
 probes is not silent: it stays protected while anything is left of the hold.
 
 The registry suspects itself, and holds every zone, when all zones are silent at once or its own ticks jumped. Refusals are
-proof and pass the guard, unless they come from most of a zone that goes on renewing: then a firewall lies.
+proof and pass the guard (`refusals.py` says when they do not).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from itertools import islice
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -70,7 +69,6 @@ class Guard:
         self._rules = rules
         self._holds: dict[str, Hold] = {}
         self._all: Hold | None = None
-        self._refused: dict[str, dict[str, float]] = {}
 
     # --- The question everyone asks ---------------------------------------------------------------------------------
 
@@ -163,40 +161,6 @@ class Guard:
         if _over(sum(zone.leased for zone in zones) - len(hold.exempt), newly, self._rules):
             return Hold(reason, now, wall, now, exempt=hold.exempt)
         return hold if hold.exempt or sighted else None
-
-    # --- Proof, and lies --------------------------------------------------------------------------------------------
-
-    def refused(self, zone: str, key: str, now: float) -> None:
-        """A probe of `key` was refused at `now`."""
-        self._refused.setdefault(zone, {}).setdefault(key, now)
-
-    def not_refused(self, zone: str, key: str) -> None:
-        refused = self._refused.get(zone)
-        if refused is not None and refused.pop(key, None) is not None and not refused:
-            del self._refused[zone]
-
-    def refusals_lie(self, zone: str, renewed: Callable[[str], float]) -> bool:
-        """True if most of the zone is refused, and most of those went on renewing after it: a firewall refuses for them.
-
-        `renewed` tells the last renewal of a refused key. The first few hundred stand for all.
-        """
-        refused = self._refused.get(zone, {})
-        known = self._zones.get(zone)
-        if known is None or len(refused) < limits.GUARD_MINIMUM:
-            return False
-        if len(refused) <= known.leased * limits.FIREWALL_SHARE:
-            return False
-        sample = list(islice(refused.items(), limits.FIREWALL_SAMPLE))
-        alive = sum(renewed(key) > at for key, at in sample)
-        return alive >= limits.GUARD_MINIMUM and alive * 2 >= len(sample)
-
-    def zones_refused(self) -> list[str]:
-        """Zones in which anybody is refused now."""
-        return list(self._refused)
-
-    def refused_in(self, zone: str) -> Mapping[str, float]:
-        """When each of the zone's instances that are refused now was first found so."""
-        return self._refused.get(zone, {})
 
     # --- Operators --------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from .guard import Guard, Rules
 from .leases import Lease, Leases, Renewal
 from .outbox import Ask, Outbox, Purpose, Turn
 from .outcomes import Outcomes
+from .refusals import Refusals
 from .retention import Retention
 from .sight import FirstProbes, Sight
 from .state import Change, Entry, State
@@ -61,8 +62,16 @@ class Machine:
         self._first_probes = FirstProbes(now)
         self._retention = Retention(self._keep_expired)
         self._outbox = Outbox()
+        self._refusals = Refusals(self.leases.zones)
         self._verdicts = Verdicts(
-            self.state, self.leases, self.guard, self._sight, self.checks, self.suspicions, self._outbox
+            self.state,
+            self.leases,
+            self.guard,
+            self._refusals,
+            self._sight,
+            self.checks,
+            self.suspicions,
+            self._outbox,
         )
         self._outcomes = Outcomes(self.leases, self.checks, self.suspicions, self._verdicts, self._retention)
         self._look_at = now
@@ -88,7 +97,7 @@ class Machine:
         """Fold one committed transaction in. What changed, for those who watch."""
         changes = self.state.apply(revision, writes)
         for change in changes:
-            if change.before is not None and not _same_process(change.before, change.after):
+            if change.before is not None and not _stays(change.before, change.after):
                 self._forget(change.before)
             if change.after is not None:
                 self._follow(change.after, now, wall)
@@ -97,14 +106,14 @@ class Machine:
         return changes
 
     def _forget(self, entry: Entry) -> None:
-        """Gone, or another process now: what was known of the last one's reach says nothing of the next one's."""
+        """Gone, or another process or elsewhere now: what was known of the last one's reach says nothing of the next one's."""
         key, zone = entry.key, entry.record.instance.zone
         if self.state.get(key) is None:
             self.leases.drop(key)
             self.checks.drop(key)
             self._retention.forget(key)
         self.suspicions.forget(key)
-        self.guard.not_refused(zone, key)
+        self._refusals.forget(key)
         self._sight.forget(zone, key)
         self._first_probes.forget(key)
 
@@ -119,7 +128,7 @@ class Machine:
         else:
             self.suspicions.recovered(entry.key)
         if facts.expired_at:
-            self.guard.not_refused(record.instance.zone, entry.key)
+            self._refusals.forget(entry.key)
             self._sight.forget(record.instance.zone, entry.key)
 
     def _meet(self, before: Entry | None, after: Entry) -> None:
@@ -127,7 +136,7 @@ class Machine:
         if before is None or not _same_process(before, after):
             self.registrations += 1
             self._probe_first(after)
-        elif after.discoverable and not before.discoverable:
+        elif not _stays(before, after) or (after.discoverable and not before.discoverable):
             self._probe_first(after)
 
     def _probe_first(self, entry: Entry) -> None:
@@ -355,5 +364,12 @@ def _of_static(record: Record, generation: int, owner: bytes) -> Renewal:
     return Renewal.STATIC
 
 
-def _same_process(before: Entry, after: Entry | None) -> bool:
-    return after is not None and before.record.generation == after.record.generation
+def _same_process(before: Entry, after: Entry) -> bool:
+    return before.record.generation == after.record.generation
+
+
+def _stays(before: Entry, after: Entry | None) -> bool:
+    """The same process, in the same zone."""
+    if after is None or not _same_process(before, after):
+        return False
+    return before.record.instance.zone == after.record.instance.zone

@@ -26,6 +26,7 @@ class Ask(Struct, frozen=True, gc=False):
 
     purpose: Purpose
     instance: Instance
+    generation: int
     key: str
     about: About
     check: Check | None = None
@@ -52,7 +53,8 @@ class Outbox:
         self._commands.append(command)
 
     def ask(self, purpose: Purpose, entry: Entry, about: About = None, check: Check | None = None) -> None:
-        self._asks.append(Ask(purpose, entry.record.instance, entry.key, about, check))
+        record = entry.record
+        self._asks.append(Ask(purpose, record.instance, record.generation, entry.key, about, check))
 
     def take(self) -> Turn:
         """What has become necessary since the last call."""

@@ -16,6 +16,7 @@ from .commands import SetHealth, SetReach
 from .guard import Guard
 from .leases import Leases
 from .outbox import Ask, Outbox
+from .refusals import Refusals
 from .sight import Sight
 from .state import State
 from .suspicion import Recovery, Suspicion, Suspicions
@@ -34,6 +35,7 @@ class Verdicts:
         state: State,
         leases: Leases,
         guard: Guard,
+        refusals: Refusals,
         sight: Sight,
         checks: Checks,
         suspicions: Suspicions,
@@ -42,6 +44,7 @@ class Verdicts:
         self._state = state
         self._leases = leases
         self._guard = guard
+        self._refusals = refusals
         self._sight = sight
         self._checks = checks
         self._suspicions = suspicions
@@ -50,7 +53,7 @@ class Verdicts:
 
     def found(self, ask: Ask, answer: Answer, said: str, now: float, wall: int) -> None:
         """A probe came back."""
-        if self._state.get(ask.key) is not None:
+        if self._is_of_today(ask):
             self._learn(ask, answer, now)
         match ask.about:
             case Tracker() as tracker:
@@ -64,13 +67,20 @@ class Verdicts:
             case None:
                 pass
 
+    def _is_of_today(self, ask: Ask) -> bool:
+        """Whether the process that was asked is the one that is registered, and where it was."""
+        entry = self._state.get(ask.key)
+        if entry is None or entry.record.generation != ask.generation:
+            return False
+        return entry.record.instance.zone == ask.instance.zone
+
     def _learn(self, ask: Ask, answer: Answer, now: float) -> None:
         zone, key, lease = ask.instance.zone, ask.key, self._leases.get(ask.key)
         if answer in SEEN:
             self._suspicions.reached.add(key)
             self._sight.answered(zone, key)
         if answer in SEEN or answer is Answer.FAILED:
-            self._guard.not_refused(zone, key)
+            self._refusals.forget(key)
         if lease is None or lease.phase == "lapsed":
             return
         if answer in SEEN:
@@ -78,7 +88,7 @@ class Verdicts:
         elif answer is not Answer.UNASKED:
             lease.zone.sighted.discard(key)
         if answer is Answer.REFUSED and key in self._suspicions.reached:
-            self._guard.refused(zone, key, now)
+            self._refusals.found(zone, key, now)
 
     # --- Checks -----------------------------------------------------------------------------------------------------
 
@@ -196,13 +206,9 @@ class Verdicts:
 
     def look(self, wall: int) -> None:
         """Where do firewalls refuse in the instances' place? What their refusals led to is taken back."""
-        self._lying = {
-            zone
-            for zone in self._guard.zones_refused()
-            if self._guard.refusals_lie(zone, self._leases.renewed)
-        }
+        self._lying = self._refusals.lying(self._leases.renewed)
         for zone in self._lying:
-            for key in self._guard.refused_in(zone):
+            for key in self._refusals.of(zone):
                 self._take_back(key, wall)
 
     def _take_back(self, key: str, wall: int) -> None:
