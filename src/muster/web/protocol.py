@@ -8,6 +8,15 @@
     bounds   head, header count, URL, body, idle time and request time
 
 Everything else goes on to ASGI (`asgi.py`), with the same router, gate and handlers.
+
+What a connection reads now is its phase; each is left as the table says, and any of the first four for `refused`:
+
+    idle       nothing                                  -> head, with the first byte of a request
+    head       a request line and headers               -> hot, if its route can be answered here and now; else cold
+    hot        the body of a request for us             -> idle, answered; streaming; or cold, if the handler has to wait
+    cold       the body of a request handed to uvicorn  -> idle
+    streaming  nothing any more: the answer has no end
+    refused    nothing any more: what came was no whole request, or too much of one
 """
 
 from __future__ import annotations
@@ -16,8 +25,9 @@ import asyncio
 import logging
 import re
 import socket
-from typing import Any
+from typing import Any, Literal
 
+from msgspec import Struct
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
@@ -42,6 +52,20 @@ so it is not shown the header. Java's HttpClient makes such an offer with every 
 log = logging.getLogger("muster.http")
 quiet = logging.getLogger("muster.http.parser")
 quiet.setLevel(logging.ERROR)  # Or whoever sends garbage writes our log.
+
+
+Phase = Literal["idle", "head", "hot", "cold", "streaming", "refused"]
+
+
+class Incoming(Struct):
+    """The request being read. `more_head_bytes`: those of its head that did not come with the first; `match` is None until the head
+    is read, and where nothing matches. `chunks` of a body are kept for a hot one alone."""
+
+    match: Match | None = None
+    head_bytes: int = 0
+    more_head_bytes: int = 0
+    body_bytes: int = 0
+    chunks: list[bytes] = []
 
 
 class Refused(Exception):
@@ -71,19 +95,11 @@ class MusterProtocol(HttpToolsProtocol):
         self.waiting: asyncio.Event | None = None
         self.touched = 0.0
         self.begun = 0.0
+        self._phase: Phase = "idle"
+        self._incoming = Incoming()
+        self._whole = b""
         self._unsent = 0
         self._stuck_since = 0.0
-        self._head_bytes = 0
-        self._more_head_bytes = 0
-        self._body_bytes = 0
-        self._match: Match | None = None
-        self._hot = False
-        self._cold = False
-        self._chunks: list[bytes] = []
-        self._in_head = False
-        self._refused = False
-        self._whole = b""
-        self._modern = True
 
     # --- Connection -------------------------------------------------------------------------------------------------
 
@@ -130,7 +146,9 @@ class MusterProtocol(HttpToolsProtocol):
             return now - self._stuck_since > limits.STREAM_STALLED_S
         if self.begun:
             return now - self.begun > limits.REQUEST_TIMEOUT_S
-        return self.stream is None and not self._answering and now - self.touched > limits.IDLE_TIMEOUT_S
+        return (
+            self._phase != "streaming" and not self._answering and now - self.touched > limits.IDLE_TIMEOUT_S
+        )
 
     @property
     def _answering(self) -> bool:
@@ -140,18 +158,18 @@ class MusterProtocol(HttpToolsProtocol):
     # --- Reading ----------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self.stream is not None or self._refused:
-            return  # A stream's reader has nothing more to say, and who was refused is not heard.
-        self._whole = data if self.begun == 0.0 else b""
+        if self._phase == "streaming" or self._phase == "refused":
+            return
+        self._whole = data if self._phase == "idle" else b""
         if self._whole and not self._unsent and not self._answering and self._answer_known(data):
             return
-        if self._in_head:
-            self._more_head_bytes += len(data)  # A header without end is not reported by the parser.
+        if self._phase == "head":
+            self._incoming.more_head_bytes += len(data)  # A header without end is not reported by the parser.
         if data.find(b"pgrade:", 0, limits.HEAD_BYTES) > 0:
             data = UPGRADE.sub(DECLINED, data)
         super().data_received(data)
         self._whole = b""
-        if self._in_head and self._more_head_bytes > limits.HEAD_BYTES and not self._refused:
+        if self._phase == "head" and self._incoming.more_head_bytes > limits.HEAD_BYTES:
             self._tell(Rejected("head_too_large", f"a head has at most {limits.HEAD_BYTES} bytes"))
 
     def _answer_known(self, data: bytes) -> bool:
@@ -159,7 +177,7 @@ class MusterProtocol(HttpToolsProtocol):
         listener = self.listener
         known = listener.memo.get(data)
         if known is not None:
-            self.touched = listener.seconds
+            self.touched, self.begun = listener.seconds, 0.0
             self.transport.write(known.answer())
             return True
         line, _, lines = data.partition(b"\r\n")
@@ -178,28 +196,23 @@ class MusterProtocol(HttpToolsProtocol):
             return False
         if match.route.hot is None:
             return False
-        self.url, self.headers, self._chunks, self._modern = asked[2], [*headers], [], True
-        self.touched = self.listener.seconds
-        return self._answer_hot(match, method, keep=True)
+        self.url, self.headers = asked[2], [*headers]
+        self.touched, self.begun = self.listener.seconds, 0.0
+        return self._answer_hot(self._request(match, method, b""), match, modern=True, keep=True)
 
     def send_400_response(self, msg: str) -> None:
         """The parser gave up: because of what it read, or because a callback refused to read on."""
-        if not self._refused and self.stream is None:
+        if self._phase != "refused" and self._phase != "streaming":
             self._tell(Rejected("invalid_request", "this is no HTTP request"))
 
     def on_message_begin(self) -> None:
-        if self.stream is not None:
+        if self._phase == "streaming":
             raise Refused
+        self._phase, self._incoming = "head", Incoming()
         self.begun = self.listener.seconds
-        self._in_head = True
-        self._head_bytes = self._more_head_bytes = 0
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self._match = None
-        self._hot = self._cold = False
-        self._chunks = []
-        self._body_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         self.url += url
@@ -211,61 +224,64 @@ class MusterProtocol(HttpToolsProtocol):
         self.headers.append((name, value))
         if name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
-        self._head_bytes += len(name) + len(value)
-        if len(self.headers) > limits.HEADERS or self._head_bytes > limits.HEAD_BYTES:
+        self._incoming.head_bytes += len(name) + len(value)
+        if len(self.headers) > limits.HEADERS or self._incoming.head_bytes > limits.HEAD_BYTES:
             told = f"a head has at most {limits.HEADERS} headers and {limits.HEAD_BYTES} bytes"
             self._refuse(Rejected("head_too_large", told))
 
     def on_headers_complete(self) -> None:
-        self._in_head = False
         method = self.parser.get_method().decode("ascii")
         raw_path, _, _ = self.url.partition(b"?")
         try:
-            self._match = self.listener.router.match(method, raw_path.decode("latin-1"))
+            match = self._incoming.match = self.listener.router.match(method, raw_path.decode("latin-1"))
         except Rejected:
             self._go_cold()  # The ASGI path says what is wrong, after the body.
             return
-        if self._match.route.hot is None or self.expect_100_continue or self._answering or self._unsent:
+        if match.route.hot is None or self.expect_100_continue or self._answering or self._unsent:
             self._go_cold()  # Which waits for its turn, and for the reader to take what is there.
         else:
-            self._hot = True
+            self._phase = "hot"
 
     def on_body(self, body: bytes) -> None:
-        self._body_bytes += len(body)
-        limit = self._match.route.body_limit if self._match else limits.BODY_BYTES
-        if self._body_bytes > limit:
+        incoming = self._incoming
+        incoming.body_bytes += len(body)
+        limit = incoming.match.route.body_limit if incoming.match else limits.BODY_BYTES
+        if incoming.body_bytes > limit:
             self._refuse(too_large(limit))
-        if self._hot:
-            self._chunks.append(body)
+        if self._phase == "hot":
+            incoming.chunks.append(body)
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self.touched = self.listener.seconds
-        self.begun = 0.0
-        if not self._hot:
+        self.touched, self.begun = self.listener.seconds, 0.0
+        hot, self._phase = self._phase == "hot", "idle"
+        if not (hot and self._answered_hot()):
             super().on_message_complete()
-            return
-        self._hot = False
-        assert self._match is not None
-        self._modern = self.parser.get_http_version() == "1.1"
-        keep = self._modern and self.parser.should_keep_alive()
-        answered = self._answer_hot(self._match, self.parser.get_method().decode("ascii"), keep=keep)
-        if answered and keep and _one_head(self._whole):
-            self.listener.remember_head(self._whole, self.headers)
-        if not answered:
-            self._go_cold()
-            for chunk in self._chunks:
-                super().on_body(chunk)
-            super().on_message_complete()
+            self._phase = "idle"
+
+    def _answered_hot(self) -> bool:
+        """Answer the whole request; if its handler has to wait, hand it to uvicorn but for its end."""
+        match, chunks = self._incoming.match, self._incoming.chunks
+        assert match is not None
+        modern = self.parser.get_http_version() == "1.1"
+        keep = modern and self.parser.should_keep_alive()
+        request = self._request(match, self.parser.get_method().decode("ascii"), b"".join(chunks))
+        if self._answer_hot(request, match, modern=modern, keep=keep):
+            if keep and _one_head(self._whole):
+                self.listener.remember_head(self._whole, self.headers)
+            return True
+        self._go_cold()
+        for chunk in chunks:
+            super().on_body(chunk)
+        return False
 
     # --- Answering --------------------------------------------------------------------------------------------------
 
-    def _answer_hot(self, match: Match, method: str, *, keep: bool) -> bool:
-        """Answer now; False if the handler needs to wait."""
-        request = self._request(match, method)
-        answer = self._asked(match, request)
-        plain = method != "HEAD"
+    def _answer_hot(self, request: Request, match: Match, *, modern: bool, keep: bool) -> bool:
+        """Answer now; False if the handler needs to wait. `modern`: asked over HTTP/1.1; `keep`: the connection stays."""
+        answer = self._asked(request, match, can_stream=modern and request.method == "GET")
+        plain = request.method != "HEAD"
         if answer is None:
             return False
         if isinstance(answer, Stream):
@@ -281,13 +297,13 @@ class MusterProtocol(HttpToolsProtocol):
                 self.transport.close()
         return True
 
-    def _asked(self, match: Match, request: Request) -> Response | Known | Stream | None:
+    def _asked(self, request: Request, match: Match, *, can_stream: bool) -> Response | Known | Stream | None:
         """What the hot handler says; a failure as its dialect says it."""
         assert match.route.hot is not None
         try:
             self.listener.judge(request, match)
             answer: Response | Known | Stream | None = match.route.hot(request)
-            if isinstance(answer, Stream) and not self._can_stream(request):
+            if isinstance(answer, Stream) and not can_stream:
                 raise Rejected("invalid_request", "a stream is asked for with GET, over HTTP/1.1")
         except Exception as error:  # noqa: BLE001 - a bug is told, and logged
             return self._failed(error, f"{request.method} {request.path}")
@@ -297,17 +313,13 @@ class MusterProtocol(HttpToolsProtocol):
         raw_path = self.url.partition(b"?")[0].decode("latin-1")
         return self.listener.failed(error, asked, raw_path, self.headers)
 
-    def _can_stream(self, request: Request) -> bool:
-        return request.method == "GET" and self._modern
-
-    def _request(self, match: Match, method: str) -> Request:
+    def _request(self, match: Match, method: str, body: bytes) -> Request:
         path, _, query = self.url.partition(b"?")
-        body = b"".join(self._chunks)
         return Request(method, path.decode("latin-1"), query, self.headers, body, match.params, self)
 
     def _go_cold(self) -> None:
         """Hand the request to uvicorn's ASGI path, as if it had parsed it."""
-        self._cold = True
+        self._phase = "cold"
         url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
         self.url = url
@@ -322,13 +334,13 @@ class MusterProtocol(HttpToolsProtocol):
         raise Refused
 
     def _tell(self, error: Rejected) -> None:
-        self._refused = True
+        cold, self._phase = self._phase == "cold", "refused"
         said = self._failed(error, "what is no request yet")
-        if self._answering and (self.pipeline or not self._cold):
+        if self._answering and (self.pipeline or not cold):
             # An earlier request has not been answered, and what we say now would be taken for its answer.
             self.transport.close()
             return
-        if self._cold and not self._answering:
+        if cold and not self._answering:
             self._hang_up()  # It was answered already: nobody needed its body.
             return
         if self._answering:
@@ -347,7 +359,7 @@ class MusterProtocol(HttpToolsProtocol):
             self.transport.close()
 
     def _take_over(self, stream: Stream) -> None:
-        self.stream = stream
+        self._phase, self.stream = "streaming", stream
         self.transport.set_write_buffer_limits(high=limits.STREAM_BUFFER_BYTES)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             # A reader whose machine is gone acknowledges nothing. Linux would go on trying for a quarter of an hour.
@@ -360,7 +372,7 @@ class MusterProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         if self.stream is not None:
             self.stream.go_away("this registry is shutting down")
-        elif self._refused:
+        elif self._phase == "refused":
             self.transport.close()
         else:
             super().shutdown()
