@@ -114,6 +114,35 @@ print(sorted(name for name in sys.modules if name.partition(".")[0] in ("asyncio
     assert "uvicorn" not in python(program)
 
 
+def test_no_thread_of_ours_imports_anything(registry: FakeRegistry, tmp_path: Path) -> None:
+    """Whoever is forked meanwhile would wait for ever for the lock of that import."""
+    registry.add("web", port=1)
+    program = """
+import sys, threading
+from importlib.abc import MetaPathFinder
+from muster import Discovery, Registrar
+from muster.client import RegisterBody
+from muster.policy.outcome import Outcome
+
+class Watching(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if threading.current_thread().name.startswith("muster-"):
+            print(threading.current_thread().name, name)
+
+sys.meta_path.insert(0, Watching())
+with (
+    Discovery(sys.argv[1], ["web"], cache_dir=sys.argv[2]) as discovery,
+    Registrar(sys.argv[1], RegisterBody(service="db", port=2)) as registrar,
+):
+    discovery.wait_ready()
+    registrar.wait_registered()
+    discovery.pick("web").attempt().finish(Outcome.CONNECT)
+    registrar.drain(5)
+"""
+    assert python(program, registry.url, str(tmp_path)) == ""
+    registry.wait(lambda: any(seen.path.endswith("/suspect") for seen in registry.requests))
+
+
 def test_a_program_that_closes_nothing_ends(registry: FakeRegistry) -> None:
     registry.add("web", port=1)
     program = """

@@ -315,10 +315,10 @@ class Discovery:
             threading.Thread(target=self._dispatch.run, name="muster-pickers", daemon=True),
         )
         self._abandon = weakref.finalize(self, _stop, following, self._dispatch).detach
+        fork.notice(self)
         for thread in self._threads:
             thread.start()
         self._following = following
-        fork.notice(self)
 
     def _find(self, service: str, port: str | None) -> Traffic:
         """The traffic there, if anything is known of the service; also where there is no thread yet, and for another spelling."""

@@ -31,5 +31,10 @@ def _tell(known: weakref.WeakSet[Forkable]) -> None:
 
 
 def notice(one: Forkable) -> None:
-    """Call `one.forked()` in every child forked from now on, while `one` lives."""
+    """Call `one.forked()` in every child forked from now on, while `one` lives. Call this before its threads begin.
+
+    What they would import first is imported here: a child forked in the middle of an import never gets past it.
+    """
+    import encodings.idna  # noqa: F401 - whoever looks up a host needs it
+
     _known().add(one)

@@ -110,13 +110,13 @@ class Registrar:
         with kept.changed:
             if self._threads or self._closed:
                 return
+            fork.notice(self)
             self._threads = (
                 threading.Thread(target=kept.keep_lease, name="muster-lease", daemon=True),
                 threading.Thread(target=kept.keep_session, name="muster-session", daemon=True),
             )
             for thread in self._threads:
                 thread.start()
-        fork.notice(self)
 
     def wait_registered(self, timeout: float = 10.0) -> None:
         """Until the registry has it. Raises `Refused` if it will not, TimeoutError if it has not answered."""

@@ -67,8 +67,8 @@ class Membership:
         """Begin, in a thread. Harmless twice, and useless after the end."""
         if self._thread is None and not self._ending.is_set():
             self._thread = threading.Thread(target=self._begin, name="muster-membership", daemon=True)
-            self._thread.start()
             fork.notice(self)
+            self._thread.start()
 
     def depart(self) -> None:
         """Returns when nobody needs this process any more, or at the limit. Raises nothing."""
