@@ -63,6 +63,14 @@ def viewing(discovery: Noting, ending: threading.Event) -> None:
             note(seen)
 
 
+def wait_for_somebody(discovery: Noting) -> None:
+    """Until there is anybody to call: that nobody has come yet is no failure of a call."""
+    discovery.wait_ready(60)
+    changes = discovery.changes(SERVICE, timeout=60)
+    while not discovery.instances(SERVICE):
+        next(changes)
+
+
 def note(what: Note) -> None:
     """One write for one line: those of several processes do not mix."""
     os.write(sys.stdout.fileno(), encode(what) + b"\n")
@@ -224,7 +232,7 @@ def main() -> None:
     rng = None if asked.seed is None else random.Random(asked.seed)
     with Noting(asked.url, [SERVICE], zone=asked.zone, cache_dir=asked.cache, rng=rng) as discovery:
         discovery.by = asked.name or asked.kind
-        discovery.wait_ready(60)
+        wait_for_somebody(discovery)
         note(Ready(time.monotonic(), discovery.by))
         KINDS[asked.kind](discovery, WORKERS / asked.rate)
 
