@@ -40,6 +40,25 @@ def one(discovery: Discovery, port: int) -> Endpoint:
     return next(e for e in iter(lambda: discovery.pick("web"), None) if e.port == port)
 
 
+class Slow(ManualClock):
+    """Everything takes 10 ms, so that builds are put off."""
+
+    def __call__(self) -> float:
+        self.advance(0.01)
+        return super().__call__()
+
+
+def test_who_left_is_not_picked_though_a_build_is_put_off(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 1)
+    discovery = follow("web", clock=Slow())
+    discovery.wait_ready()
+    for port in range(2, 10):
+        registry.remove(f"web-{port - 1}")
+        registry.add("web", port=port)
+        until(discovery, lambda port=port: ports(discovery) == {port})
+        assert picked(discovery, 5) == {port}
+
+
 # --- what the policy says
 
 

@@ -97,6 +97,9 @@ class Traffic:
             self.ask()
         peers = () if not avoid else [one.peer for one in avoid if one.peer is not None]
         choice = picker.pick(self.rng, now, key=key, headers=headers, subset=subset, avoid=peers)
+        if choice is not None and choice.peer.gone:
+            self.rebuild()  # it knows nobody else: better to wait for a build than to call whoever has left
+            choice = self._picker.pick(self.rng, now, key=key, headers=headers, subset=subset, avoid=peers)
         if choice is None:
             return None
         self.tally.picks += 1
