@@ -130,8 +130,11 @@ class Checks:
         if old is not None:
             old.wake = NEVER
         tracker = Tracker(entry.key, record.generation, check, health, said_at=now)
-        first = self._rng.uniform(0, limits.FIRST_PROBE_JITTER_S if health == "unknown" else check.interval)
-        self._wheel.put(tracker, now + (first if check.active else check.ttl))
+        if check.active:
+            spread = limits.FIRST_PROBE_JITTER_S if health == "unknown" else check.interval
+            self._wheel.put(tracker, now + self._rng.uniform(0, spread))
+        elif check.lapses:
+            self._wheel.put(tracker, now + check.ttl)
         return tracker
 
     def drop(self, key: str) -> None:
@@ -181,7 +184,8 @@ class Checks:
         """The instance said how it is (a TTL check). Its word counts at once; damping applies."""
         tracker.streak = max(tracker.check.fall, tracker.check.rise)
         health = self._take(tracker, result, said, now)
-        self._wheel.put(tracker, now + tracker.check.ttl)
+        if tracker.check.lapses:
+            self._wheel.put(tracker, now + tracker.check.ttl)
         return self._decide(tracker, health) if health else None
 
     def take_back(self, key: str) -> list[NewHealth]:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from muster.model.check import Health
+from muster.model.check import Check, Health
 from muster.model.instance import Instance
 
 
 class Register(Struct, frozen=True, gc=False):
-    """`starting`: the instance is not ready yet."""
+    """`starting`: the instance is not ready yet. `keep_checks`: those that the id has already and are not named here stay."""
 
     instance: Instance
     incarnation: str
     starting: bool
     owner: bytes
     at: int
+    keep_checks: bool = False
 
 
 class Deregister(Struct, frozen=True, gc=False):
@@ -36,7 +37,7 @@ class Drain(Struct, frozen=True, gc=False):
 
 
 class Amend(Struct, frozen=True, gc=False):
-    """Change what is not None. `override` is an operator's word and asks for no owner secret; the rest does."""
+    """Change what is not None. `override` and its `reason` are an operator's word and ask for no owner secret; the rest does."""
 
     key: str
     generation: int
@@ -47,6 +48,29 @@ class Amend(Struct, frozen=True, gc=False):
     metadata: dict[str, str] | None = None
     ready: bool | None = None
     override: str | None = None
+    reason: str | None = None
+
+
+class PutCheck(Struct, frozen=True, gc=False):
+    """Add a check to an instance, or change the one of that name; the others stay. `deregister_critical_after` (s) is the new one
+    of the instance if it is sooner, 0 for no say."""
+
+    key: str
+    generation: int
+    owner: bytes
+    at: int
+    check: Check
+    deregister_critical_after: float = 0.0
+
+
+class DropCheck(Struct, frozen=True, gc=False):
+    """Take a check away."""
+
+    key: str
+    generation: int
+    owner: bytes
+    at: int
+    name: str
 
 
 class Revive(Struct, frozen=True, gc=False):
@@ -100,7 +124,18 @@ class Remove(Struct, frozen=True, gc=False):
 
 
 Command = (
-    Register | Deregister | Drain | Amend | Revive | MarkOverdue | Expire | SetHealth | SetReach | Remove
+    Register
+    | Deregister
+    | Drain
+    | Amend
+    | PutCheck
+    | DropCheck
+    | Revive
+    | MarkOverdue
+    | Expire
+    | SetHealth
+    | SetReach
+    | Remove
 )
 
 

@@ -14,7 +14,7 @@ from typing import Final, assert_never
 from msgspec.structs import replace
 
 from muster.model import limits
-from muster.model.check import Health
+from muster.model.check import Check, Health
 from muster.model.errors import Rejected
 from muster.model.instance import Instance
 from muster.model.record import Facts, Record
@@ -25,8 +25,10 @@ from .commands import (
     Command,
     Deregister,
     Drain,
+    DropCheck,
     Expire,
     MarkOverdue,
+    PutCheck,
     Register,
     Remove,
     Revive,
@@ -61,6 +63,10 @@ def decide(state: State, command: Command) -> Write:
             return _drain(addressed(record, command.generation, command.owner), command)
         case Amend():
             return _amend(record, command)
+        case PutCheck():
+            return _put_check(addressed(record, command.generation, command.owner), command)
+        case DropCheck():
+            return _drop_check(addressed(record, command.generation, command.owner), command)
         case Revive():
             return _revive(addressed(record, command.generation, command.owner), command)
         case MarkOverdue() | Expire() | SetHealth() | SetReach() | Remove():
@@ -86,7 +92,7 @@ def addressed(record: Record | None, generation: int, owner: bytes) -> Record:
 
 def _fresh(state: State, command: Register) -> Record:
     _room(state, command.instance)
-    return _begin(command, override="", superseded=())
+    return _begin(command, Facts(), superseded=())
 
 
 def _room(state: State, instance: Instance) -> None:
@@ -99,7 +105,7 @@ def _room(state: State, instance: Instance) -> None:
         )
 
 
-def _begin(command: Register, *, override: str, superseded: tuple[str, ...]) -> Record:
+def _begin(command: Register, was: Facts, *, superseded: tuple[str, ...]) -> Record:
     """A new incarnation: nothing is known of it but what it says and what an operator said of its id."""
     instance = command.instance
     probed = any(check.active for check in instance.checks)
@@ -107,7 +113,8 @@ def _begin(command: Register, *, override: str, superseded: tuple[str, ...]) -> 
         instance=instance,
         incarnation=command.incarnation,
         facts=Facts(
-            override=override,
+            override=was.override,
+            override_reason=was.override_reason,
             # Without a check of ours only the instance itself can say that it became ready.
             ready=False if command.starting and not probed else None,
             checks={check.name: first_health(check) for check in instance.checks},
@@ -130,18 +137,29 @@ def _again(state: State, command: Register, record: Record) -> Write:
         _room(state, command.instance)
     if command.incarnation != record.incarnation:
         older = (*record.superseded, record.incarnation) if record.incarnation else record.superseded
-        return _begin(command, override=record.facts.override, superseded=older[-limits.SUPERSEDED_KEPT :])
+        return _begin(command, record.facts, superseded=older[-limits.SUPERSEDED_KEPT :])
     if record.facts.draining:
         if command.incarnation:
             raise Rejected("draining", "this incarnation is draining; only a new one can register")
-        return _begin(command, override=record.facts.override, superseded=record.superseded)
+        return _begin(command, record.facts, superseded=record.superseded)
     return _told_again(command, record)
 
 
 def _told_again(command: Register, record: Record) -> Write:
-    told = replace(record, instance=command.instance, owner=command.owner)
-    health = _kept_health(command.instance, record)
+    instance = command.instance
+    if command.keep_checks:
+        instance = _with_checks(instance, {check.name: check for check in record.instance.checks})
+    told = replace(record, instance=instance, owner=command.owner)
+    health = _kept_health(instance, record)
     return _with(told, record, command.at, expired_at=0, overdue=False, checks=health)
+
+
+def _with_checks(instance: Instance, known: Mapping[str, Check]) -> Instance:
+    """`instance` with these checks before its own, except where its own have the same name."""
+    checks = {**known, **{check.name: check for check in instance.checks}}
+    if len(checks) > limits.CHECKS:
+        raise Rejected("limit_reached", f"an instance has at most {limits.CHECKS} checks", field="checks")
+    return replace(instance, checks=tuple(checks.values()))
 
 
 def _kept_health(instance: Instance, record: Record) -> dict[str, Health]:
@@ -166,9 +184,28 @@ def _amend(record: Record | None, command: Amend) -> Write:
     owner = record.owner if record and operator_only else command.owner
     record = addressed(record, command.generation, owner)
     said = {"weight": command.weight, "tags": command.tags, "metadata": command.metadata}
-    facts = {"ready": command.ready, "override": command.override}
+    reason = command.reason if command.override is None else command.reason or ""
+    facts = {"ready": command.ready, "override": command.override, "override_reason": reason}
     amended = replace(record, instance=replace(record.instance, **_given(said)))
     return _with(amended, record, command.at, **_given(facts))
+
+
+def _put_check(record: Record, command: PutCheck) -> Write:
+    known = record.instance
+    instance = _with_checks(
+        replace(known, checks=(command.check,)), {check.name: check for check in known.checks}
+    )
+    given = [after for after in (known.deregister_critical_after, command.deregister_critical_after) if after]
+    told = replace(record, instance=replace(instance, deregister_critical_after=min(given, default=0.0)))
+    return _with(told, record, command.at, checks=_kept_health(instance, record))
+
+
+def _drop_check(record: Record, command: DropCheck) -> Write:
+    if record.instance.check(command.name) is None:
+        raise Rejected("unknown_check", "the instance has no such check", field="check")
+    left = tuple(check for check in record.instance.checks if check.name != command.name)
+    told = replace(record, instance=replace(record.instance, checks=left))
+    return _with(told, record, command.at, checks=_kept_health(told.instance, record))
 
 
 def _given(fields: Mapping[str, object]) -> dict[str, object]:

@@ -89,7 +89,7 @@ class Machine:
         for entry in self.state.entries():
             self._follow(entry, now, wall)
             if entry.discoverable:
-                self._first_probes.put(entry.key)
+                self._probe_first(entry)
 
     def apply(
         self, revision: int, writes: Iterable[tuple[str, Record | None]], now: float, wall: int
@@ -141,7 +141,7 @@ class Machine:
 
     def _probe_first(self, entry: Entry) -> None:
         """Learn whether the registry can reach the instance at all; without that no suspicion of it can be judged."""
-        if entry.key not in self.suspicions.reached:
+        if entry.key not in self.suspicions.reached and entry.record.instance.port:
             self._first_probes.put(entry.key)
 
     # --- What instances and callers say -----------------------------------------------------------------------------

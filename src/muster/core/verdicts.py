@@ -68,9 +68,12 @@ class Verdicts:
                 pass
 
     def _is_of_today(self, ask: Ask) -> bool:
-        """Whether the process that was asked is the one that is registered, and where it was."""
+        """Whether the process that was asked is the one that is registered, and where it was. A check of another host asks
+        somebody else."""
         entry = self._state.get(ask.key)
         if entry is None or entry.record.generation != ask.generation:
+            return False
+        if ask.check is not None and ask.check.host:
             return False
         return entry.record.instance.zone == ask.instance.zone
 

@@ -38,10 +38,13 @@ class Answer(StrEnum):
 
 
 class Check(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One check of an instance, always against the instance's own host.
+    """One check of an instance, against the instance's own host unless `host` names another, whose answers then say nothing of
+    the instance's reach.
 
     `port` 0 means the first endpoint's. Times are seconds. `statuses` are inclusive ranges of HTTP statuses that pass;
-    `body` must occur in the first 64 KiB of the answer. `ttl` is for kind `ttl` alone: a result must arrive that often.
+    `body` must occur in the first 64 KiB of the answer. `ttl` is for kind `ttl` alone: a result must arrive that often, 0 for
+    one that stands until the next. `initial` is the health it begins with; None: what follows from its kind. `title` and
+    `notes` are for people.
     """
 
     name: str
@@ -61,6 +64,15 @@ class Check(Struct, frozen=True, gc=False, omit_defaults=True):
     fall: int = limits.CHECK_FALL
     rise: int = limits.CHECK_RISE
     ttl: float = limits.LEASE_TTL_S
+    host: str = ""
+    initial: Health | None = None
+    title: str = ""
+    notes: str = ""
+
+    @property
+    def lapses(self) -> bool:
+        """Whether silence makes it fail: a TTL check with a TTL."""
+        return self.kind == "ttl" and self.ttl > 0
 
     @property
     def active(self) -> bool:

@@ -28,10 +28,19 @@ class LeaseTerms(Struct, frozen=True, gc=False):
         return f"<LeaseTerms ttl={self.ttl:g}s interval={self.interval:g}s>"
 
 
+class Origin(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Where a registration came from that was not made natively. `details`: what it said that has no native word, as JSON for
+    that dialect alone to read."""
+
+    dialect: str
+    details: str = ""
+
+
 class Instance(Struct, frozen=True, gc=False, omit_defaults=True):
     """What a registrar says of itself. `lease` None makes it static: listed until deregistered.
 
-    `deregister_critical_after` (s, 0 = never): removed when failing for so long.
+    `deregister_critical_after` (s, 0 = never): removed when failing for so long. An endpoint's port is 0 where a dialect let
+    its registrar name none: there is an address and nothing to connect to.
     """
 
     namespace: str
@@ -49,6 +58,7 @@ class Instance(Struct, frozen=True, gc=False, omit_defaults=True):
     checks: tuple[Check, ...] = ()
     lease: LeaseTerms | None = LeaseTerms()
     deregister_critical_after: float = 0.0
+    origin: Origin | None = None
 
     @property
     def port(self) -> int:

@@ -23,6 +23,7 @@ class Facts(Struct, frozen=True, gc=False, omit_defaults=True):
     expired_at   the lease lapsed then (0: it has not)
     draining     it asked to drain
     override     an operator's word; survives re-registration
+    override_reason  why, in the operator's own words
     unreachable  a suspicion was confirmed
     ready        what the instance says of its own readiness; None: nothing
     checks       health by check name
@@ -33,6 +34,7 @@ class Facts(Struct, frozen=True, gc=False, omit_defaults=True):
     expired_at: int = 0
     draining: bool = False
     override: str = ""
+    override_reason: str = ""
     unreachable: bool = False
     ready: bool | None = None
     checks: dict[str, Health] = {}

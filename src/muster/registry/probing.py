@@ -23,12 +23,12 @@ def urgent(ask: Ask) -> bool:
 
 
 def _of_check(instance: Instance, check: Check) -> Target:
-    port = check.port or instance.port
+    host, port = check.host or instance.host, check.port or instance.port
     tls = Tls(check.tls_verify, check.tls_server_name or None) if check.tls else None
     match check.kind:
         case "http":
             return HttpTarget(
-                host=instance.host,
+                host=host,
                 port=port,
                 timeout=check.timeout,
                 tls=tls,
@@ -40,7 +40,7 @@ def _of_check(instance: Instance, check: Check) -> Target:
             )
         case "grpc":
             return GrpcTarget(
-                host=instance.host, port=port, timeout=check.timeout, tls=tls, service=check.grpc_service
+                host=host, port=port, timeout=check.timeout, tls=tls, service=check.grpc_service
             )
         case _:
-            return TcpTarget(host=instance.host, port=port, timeout=check.timeout, tls=tls)
+            return TcpTarget(host=host, port=port, timeout=check.timeout, tls=tls)

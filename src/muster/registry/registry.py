@@ -90,6 +90,7 @@ class Registry:
             self.new_token,
         )
         self._resets: list[Callable[[str], None]] = []
+        self._loaded: list[Callable[[], None]] = []
         self._changed: list[Callable[[Change, int], None]] = []
         self._sooner = asyncio.Event()
         self._next_tick = 0.0
@@ -132,6 +133,8 @@ class Registry:
         self.policies.load(loaded.records)
         self.machine.load(decoded, loaded.revision, loaded.epoch, self.now(), self._clock.wall())
         self._seen.loaded(loaded.revision, loaded.records)
+        for told in self._loaded:
+            told()
 
     async def _follow_store(self) -> None:
         while True:
@@ -276,6 +279,10 @@ class Registry:
     def on_change(self, told: Callable[[Change, int], None]) -> None:
         """Call `told(change, wall_ms)` for every committed change, in order, before any reader hears of it: be brief."""
         self._changed.append(told)
+
+    def on_load(self, told: Callable[[], None]) -> None:
+        """Call `told()` after everything was loaded anew: whoever follows changes begins again from the state."""
+        self._loaded.append(told)
 
     def on_reset(self, told: Callable[[str], None]) -> None:
         """Call `told(reason)` when another history begins."""

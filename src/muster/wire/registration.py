@@ -116,8 +116,9 @@ def parse(body: bytes, namespace: str, *, dots: bool = False) -> Registration:
 
 
 def first_health(check: Check) -> Health:
-    """A check the registry runs begins unknown; one the instance pushes begins as good as the instance said by registering."""
-    return "unknown" if check.active else "passing"
+    """A check the registry runs begins unknown; one the instance pushes begins as good as the instance said by registering;
+    unless it was registered with a health of its own."""
+    return check.initial or ("unknown" if check.active else "passing")
 
 
 def weight(value: int) -> int:
