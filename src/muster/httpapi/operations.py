@@ -60,6 +60,12 @@ class Operations:
 
     # --- Health of the registry itself ------------------------------------------------------------------------------
 
+    def index(self, request: Request) -> Response:
+        """Hot. For whoever looks whether anybody is there; a check of Consul's own port asks for it too."""
+        return Response(
+            200, f"Muster {__version__}; the API is described at /openapi.json\n".encode(), (), b"text/plain"
+        )
+
     def livez(self, request: Request) -> Response:
         return answer(bodies.Alive("alive"))
 

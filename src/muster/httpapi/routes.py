@@ -43,6 +43,7 @@ def routes(reads: Reads, writes: Writes, policies: Policies, operations: Operati
         *_streaming(reads),
         *_steering(policies),
         *_operating(operations),
+        *_living(operations),
     ]
 
 
@@ -326,6 +327,12 @@ def _operating(operations: Operations) -> list[Route]:
         ),
         Route("GET", "/metrics", operations.metrics, "Prometheus metrics.", media="text/plain"),
         Route("GET", "/openapi.json", operations.openapi, "This API, as OpenAPI 3.1."),
+    ]
+
+
+def _living(operations: Operations) -> list[Route]:
+    return [
+        Route("GET", "/", operations.index, "Who this is.", hot=operations.index, media="text/plain"),
         Route(
             "GET",
             "/livez",
