@@ -39,6 +39,7 @@ from muster.server import descriptors, files, logs, shared, sockets, systemd
 from muster.server.backups import Backups
 from muster.server.certificates import Certificates
 from muster.server.config import BadConfig
+from muster.server.consul import consul
 from muster.server.journal import Journal
 from muster.server.settings import Address, Settings
 from muster.server.stopping import Stop
@@ -263,6 +264,10 @@ def _native(parts: Parts) -> Surface:
     return Surface(NATIVE, tuple(found), ("/",))
 
 
+def _consul(parts: Parts) -> Surface:
+    return consul(parts.registry, parts.listener, parts.settings)
+
+
 def _edge(listener: Listener, streams: Streams, writes: Writes) -> Edge:
     return Edge(
         refused=lambda: listener.refused,
@@ -274,7 +279,7 @@ def _edge(listener: Listener, streams: Streams, writes: Writes) -> Edge:
     )
 
 
-SURFACES: Sequence[Callable[[Parts], Surface]] = (_native,)
+SURFACES: Sequence[Callable[[Parts], Surface]] = (_native, _consul)
 """The dialects on the port; the native one answers where no other does."""
 
 

@@ -79,6 +79,12 @@ class Etcd(Struct, frozen=True):
     password_file: Annotated[Path | None, "file with the password of the URL's user"] = None
 
 
+class Consul(Struct, frozen=True):
+    datacenter: Annotated[str, "the datacenter that Consul's clients are told they are in"] = "dc1"
+    node: Annotated[str, "name of this registry's own node for them; empty: the host name"] = ""
+    address: Annotated[str, "where that node is reached; empty: the address it listens on"] = ""
+
+
 class Settings(Struct, frozen=True):
     listen: Annotated[Address, "address and port of the HTTP API"] = Address("127.0.0.1", 8500)
     data: Annotated[Path, "directory of the database"] = Path("muster-data")
@@ -102,3 +108,4 @@ class Settings(Struct, frozen=True):
     log: Log = Log()
     guard: Guard = Guard()
     etcd: Etcd = Etcd()
+    consul: Consul = Consul()

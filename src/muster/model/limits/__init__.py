@@ -6,6 +6,7 @@ Operators can change only what `muster config` lists; the rest is a promise to e
 from .checks import *
 from .client import *
 from .command_line import *
+from .consul import *
 from .etcd import *
 from .guard import *
 from .http import *

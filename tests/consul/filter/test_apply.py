@@ -1,0 +1,98 @@
+"""Filters against answers: every operator on every kind of value, and what a map does not have."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec import Struct
+
+from muster.consul.filter import BadFilter, Filters, compiled
+from muster.consul.spelling import go_name
+
+
+class Place(Struct, frozen=True, rename=go_name):
+    zone: str
+
+
+class Shape(Struct, frozen=True, rename=go_name):
+    service_id: str
+    port: int
+    ready: bool
+    tags: tuple[str, ...]
+    meta: dict[str, str]
+    place: Place | None = None
+
+
+WEB = Shape("web-1", 80, True, ("blue", "v2"), {"env": "prod", "a b": ""}, Place("a"))
+
+HOLD = [
+    'ServiceID == "web-1"',
+    "ServiceID != `web-2`",
+    '"eb-" in ServiceID',
+    "ServiceID matches `^web-[0-9]$`",
+    "ServiceID is not empty",
+    "Port == 80",
+    "Port != 81",
+    "Ready == true",
+    "Ready != f",
+    "blue in Tags",
+    'Tags contains "v2"',
+    "green not in Tags",
+    "Tags is not empty",
+    "Meta.env == prod",
+    'Meta["env"] == "prod"',
+    "env in Meta",
+    'Meta["a b"] is empty',
+    "Meta.none != x",
+    "Meta.none is empty",
+    "x not in Meta.none",
+    "Meta.none not matches x",
+    "Place.Zone == a",
+    "not (Port == 81 or Port == 82) and Ready == true",
+]
+FAIL = [
+    'ServiceID == "web-2"',
+    "Port == 81",
+    "Ready == false",
+    "green in Tags",
+    "Tags is empty",
+    "Meta.none == x",
+    "Meta.none is not empty",
+    "x in Meta.none",
+]
+REFUSED = [
+    "Nothing == 1",
+    "Tags == blue",
+    "Port matches `8`",
+    "Ready == maybe",
+    "Port == x",
+    "Place == a",
+    "Port.x == 1",
+]
+
+
+@pytest.mark.parametrize("text", HOLD)
+def test_it_holds(text: str) -> None:
+    assert compiled(text, Shape).admits(WEB)
+
+
+@pytest.mark.parametrize("text", FAIL)
+def test_it_does_not(text: str) -> None:
+    assert not compiled(text, Shape).admits(WEB)
+
+
+@pytest.mark.parametrize("text", REFUSED)
+def test_what_the_shape_cannot_answer_is_refused_before_anything_is_looked_at(text: str) -> None:
+    with pytest.raises(BadFilter):
+        compiled(text, Shape)
+
+
+def test_a_field_that_is_not_there_is_like_a_key_that_is_not() -> None:
+    nowhere = Shape("x", 1, False, (), {}, None)
+    assert not compiled("Place.Zone == a", Shape).admits(nowhere)
+    assert compiled("Place.Zone != a", Shape).admits(nowhere)
+
+
+def test_nothing_asked_for_is_everything_and_the_same_is_compiled_once() -> None:
+    filters = Filters()
+    assert filters.get("", Shape).of([WEB]) == [WEB]
+    assert filters.get("Port == 1", Shape) is filters.get("Port == 1", Shape)
