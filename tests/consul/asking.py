@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
-from tests.httpapi.asking import Answer, Caller
+from tests.httpapi.asking import TIMEOUT_S, Answer, Caller
 
 
 def register(caller: Caller, name: str, id: str = "", **fields: object) -> None:
@@ -30,6 +32,13 @@ def ids(answer: Answer) -> list[str]:
 
 def index(answer: Answer) -> int:
     return int(answer.headers["x-consul-index"])
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Return when it holds. Each look asks the registry, which is not so fast that this would spin."""
+    end = time.monotonic() + TIMEOUT_S
+    while not condition():
+        assert time.monotonic() < end, "it never came"
 
 
 def catalog(caller: Caller, path: str) -> Any:

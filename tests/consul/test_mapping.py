@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.consul.asking import catalog, health, ids, register
+from tests.consul.asking import catalog, health, ids, register, until
 from tests.httpapi.asking import Caller
 
 from muster.model.check import Answer
@@ -102,8 +102,7 @@ def test_a_check_is_run_where_it_says(caller: Caller, prober: ScriptedProber, na
     prober.says("10.5.0.3", 8081, Answer.FAILED)
     check = {"HTTP": "http://10.5.0.3:8081/h", "Interval": "1s", "Timeout": "1s"}
     register(caller, name, name, Address="10.5.0.4", Check=check)
-    while caller.status_of(f"home/{name}") != "unhealthy":
-        pass
+    until(lambda: caller.status_of(f"home/{name}") == "unhealthy")
     (told,) = caller.ask("GET", f"/v1/health/checks/{name}").json
     assert (told["Status"], told["Type"], told["Definition"]["HTTP"]) == (
         "critical",
@@ -111,8 +110,7 @@ def test_a_check_is_run_where_it_says(caller: Caller, prober: ScriptedProber, na
         "http://10.5.0.3:8081/h",
     )
     prober.says("10.5.0.3", 8081, Answer.ANSWERED)
-    while caller.status_of(f"home/{name}") != "healthy":
-        pass
+    until(lambda: caller.status_of(f"home/{name}") == "healthy")
 
 
 def test_a_service_without_a_port_has_an_address_alone(caller: Caller, name: str) -> None:
