@@ -252,7 +252,7 @@ def _native(parts: Parts) -> Surface:
         streams,
         metrics,
         meters.lag,
-        store=settings.store.partition("://")[0],
+        store=str(settings.store.partition("://")[0]),
         backups=Backups(parts.store) if isinstance(parts.store, SqliteStore) else None,
         document=lambda: document,
     )
