@@ -11,7 +11,11 @@ from typing import cast
 from bench import cores, report
 from bench.figure import Figure, Number, Scale
 
-NAMES = ("pick", "queues", "lookup", "heartbeat", "register", "crash", "fanout", "scale", "start", "checks")
+NAMES = (
+    *("pick", "queues", "imports", "call", "failover", "mirror"),
+    *("lookup", "heartbeat", "register", "crash", "fanout", "scale", "start", "checks"),
+)
+
 """In the order they are run: short ones first."""
 
 

@@ -12,6 +12,7 @@ from random import Random
 from msgspec import Struct
 
 from bench.figure import Number, Scale, ratios
+from muster import Discovery
 from muster.client import endpoint as client
 from muster.client.endpoint import Endpoint
 from muster.model.instance import Endpoint as Port
@@ -21,6 +22,7 @@ from muster.policy.endpoint import Place
 from muster.policy.memory import Memory
 from muster.policy.outcome import Outcome
 from muster.policy.picker import Picker
+from muster.testing import FakeRegistry
 from muster.wire.view import InstanceView
 
 NOW = 1_000.0
@@ -53,7 +55,7 @@ def measure(scale: Scale) -> Sequence[Number]:
             Number(f"{what}: to an empty method call", ratios(ours, empty), "x"),
             Number(f"build, {count:,} endpoints", _builds(count, size), "ms"),
         ]
-    return [*numbers, _whole_attempt(size), _memory(size), *_others(size)]
+    return [*numbers, *_by_name(size), _whole_attempt(size), _memory(size), *_others(size)]
 
 
 def instance(number: int) -> Endpoint:
@@ -122,6 +124,32 @@ def _pick_us(picker: Picker[Endpoint] | Empty, size: Size) -> float:
 
 def _empty_us(size: Size) -> float:
     return _pick_us(Empty(), size)
+
+
+def _by_name(size: Size) -> list[Number]:
+    """What a caller writes, with everything around the picker: `discovery.pick("web")`."""
+    return [
+        Number(f"`discovery.pick`, {count:,} endpoints", _by_name_us(count, size), "us", at_most=bound)
+        for count, bound in ((10, 2.0), (1_000, 3.0))
+    ]
+
+
+def _by_name_us(count: int, size: Size) -> tuple[float, ...]:
+    rounds = range(size.picks)
+    with FakeRegistry() as registry, Discovery(registry.url, ["web"], zone=HERE.zone) as discovery:
+        for number in range(count):
+            told = instance(number).instance
+            registry.add("web", port=number + 1, zone=told.zone, weight=told.weight, status=told.status)
+        discovery.wait_ready()
+        for endpoint in discovery.endpoints("web")[:2]:
+            discovery.pick("web", avoid=[endpoint]).attempt().finish(Outcome.CONNECT)
+        pick = discovery.pick
+
+        def work() -> None:
+            for _ in rounds:
+                pick("web")
+
+        return tuple(_best(work, size) for _ in range(size.runs))
 
 
 def _builds(count: int, size: Size) -> tuple[float, ...]:

@@ -17,9 +17,8 @@ Nothing here waits or sends: the integrations do, each in its library's way (`mu
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from muster.policy import retry
 from muster.policy.admission import admit
@@ -31,13 +30,17 @@ from .endpoint import Endpoint
 from .errors import NoEndpoint
 from .traffic import Traffic
 
-Pick = Callable[[tuple[Endpoint, ...]], Endpoint]
-"""One that is not among these, if there is any."""
+
+class Pick(Protocol):
+    def __call__(self, *, avoid: tuple[Endpoint, ...]) -> Endpoint:
+        """One that is not among these, if there is any. Raises `NoEndpoint`."""
 
 
 class Call:
     """A context manager, which finishes what is under way when it is left. `timeout`: how long the caller waits in all (s); None:
     as long as the policy says."""
+
+    __slots__ = ("_answered", "_attempt", "_pick", "_retrying", "_traffic", "_tried", "request")
 
     def __init__(
         self, traffic: Traffic, pick: Pick, *, idempotent: bool, timeout: float | None = None
@@ -75,31 +78,38 @@ class Call:
         if not self._tried and (limit := admit(traffic.policy.limits, traffic.memory)):
             traffic.count("limit")
             raise NoEndpoint(traffic.service, "limit", detail=limit)
-        attempt = self._pick(self._tried).attempt()
+        attempt = self._pick(avoid=self._tried).attempt()
         if attempt.late:
             attempt.finish(Outcome.CANCELLED)
-            attempt = self._pick(self._tried).attempt()
+            attempt = self._pick(avoid=self._tried).attempt()
         self._tried = (*self._tried, attempt.endpoint)
         self._attempt = attempt
         return attempt
 
     def answered(
-        self, status: int, *, retry_after: float | None = None, grpc_status: int | None = None
+        self,
+        status: int,
+        *,
+        retry_after: float | None = None,
+        grpc_status: int | None = None,
+        again: bool = True,
     ) -> float | None:
         """With this HTTP status, and, of a gRPC call, that of gRPC. `retry_after`: s, as the answer says (for gRPC it is
-        `grpc-retry-pushback-ms`). Seconds to wait before the next attempt; None: this is the answer. A success is not over
-        yet: `finish`, or leave the call, when all of it has been read."""
+        `grpc-retry-pushback-ms`). `again`: the request can be sent once more. Seconds to wait before the next attempt; None:
+        this is the answer. A success is not over yet: `finish`, or leave the call, when all of it has been read."""
         outcome = of_status(status) if grpc_status is None else of_grpc_status(grpc_status)
         failure = Failure(outcome, status, retry_after, grpc_status)
         if outcome is Outcome.SUCCESS and not retry.conditions(failure, self._traffic.policy):
             self._answered = True
             return None
-        return self.failed(failure)
+        return self.failed(failure, again=again)
 
-    def failed(self, failure: Failure) -> float | None:
+    def failed(self, failure: Failure, *, again: bool = True) -> float | None:
         """Seconds to wait before the next attempt; None: there is none, and what there is, is the answer."""
         self.finish(failure.outcome)
         traffic = self._traffic
+        if not again:
+            return None
         now = traffic.clock()
         decision = retry.decide(
             traffic.policy, self.attempts, failure, self.request, traffic.memory, now, traffic.rng

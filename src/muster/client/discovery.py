@@ -17,6 +17,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Collection, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from random import Random
 from types import TracebackType
@@ -30,7 +31,7 @@ from muster.policy.endpoint import Place
 from muster.policy.rotation import Key
 from muster.wire.view import InstanceView
 
-from . import environment, fork, static, status
+from . import environment, fork, status
 from .board import Board, Listener
 from .call import Call
 from .changes import Changes
@@ -76,7 +77,10 @@ class Discovery:
         rng: Random | None = None,
     ) -> None:
         self._access = access(urls, namespace=namespace, token=token, tls=tls, static=True)
-        static.check(self._access.registries, self._access.namespace)
+        if any(registry.static for registry in self._access.registries):
+            from . import static  # late: all that is known of registering comes with it
+
+            static.check(self._access.registries, self._access.namespace)
         self._dotted_names = dotted_names
         self._services = self._distinct(services)
         self._max_age = max_age
@@ -160,11 +164,9 @@ class Discovery:
     ) -> Call:
         """A request with as many attempts as the policy grants, each on another instance (`call.py`). `timeout`: for all of
         them together (s); None: the policy's. The rest is as in `pick`. Raises `NoEndpoint`."""
-
-        def pick(avoid: tuple[Endpoint, ...]) -> Endpoint:
-            return self.pick(service, port, key=key, headers=headers, subset=subset, avoid=avoid)
-
-        return Call(self._find(service, port), pick, idempotent=idempotent, timeout=timeout)
+        traffic = self._traffic.get(service if port is None else (service, port))
+        pick = partial(self.pick, service, port, key=key, headers=headers, subset=subset)
+        return Call(traffic or self._find(service, port), pick, idempotent=idempotent, timeout=timeout)
 
     def endpoints(self, service: str, port: str | None = None) -> tuple[Endpoint, ...]:
         """Those that get a share of the calls now, for whoever balances himself. Raises `NoEndpoint` as `pick` does."""

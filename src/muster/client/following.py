@@ -27,9 +27,8 @@ from .http import Access, Request, Requests
 from .mirror import Leave, Mirrors, Resync
 from .saver import Saver
 from .state import Snapshot
-from .static import connect
 from .status import Connection
-from .stream import EventStream, Lost, request_head
+from .stream import EventStream, Lost, connect, request_head
 from .timing import Timing
 
 log = logging.getLogger(__name__)
@@ -201,7 +200,7 @@ class Following:
         resume = self._mirrors.resume
         query = {"service": self._mirrors.services, "ack": 1, "after": str(resume or "")}
         head = request_head(registry, self._access.target(registry, "/watch", query), self._access.headers())
-        with contextlib.closing(connect(registry, self._access, self._timing)) as stream:
+        with contextlib.closing(_source(registry, self._access, self._timing)) as stream:
             self._stream = stream
             try:
                 if self._interrupted:
@@ -289,3 +288,12 @@ class Following:
         """Known to be good. Before a registry is settled, only what has instances and leaves none in doubt: an emptied
         one must not empty the disk."""
         return self._mirrors.settled or bool(snapshot.endpoints and not snapshot.unconfirmed)
+
+
+def _source(registry: Registry, access: Access, timing: Timing) -> EventStream:
+    """A stream from a registry, or from what is written in its place. Raises OSError."""
+    if registry.static:
+        from .static import StaticStream  # loaded already by whoever was given the URL
+
+        return StaticStream(registry, access.namespace)
+    return connect(registry, access, timing)

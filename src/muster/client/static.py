@@ -31,11 +31,8 @@ from muster.wire.registration import RegisterBody
 from muster.wire.sse import Message
 from muster.wire.view import InstanceView
 
-from . import stream
 from .address import Registry
-from .http import Access
-from .stream import EventStream, Lost
-from .timing import Timing
+from .stream import Lost
 
 LOOK_EVERY_S = 1.0
 """How often a file is looked at, which is how late a change of it may be seen."""
@@ -43,13 +40,6 @@ _REVISION = 1
 """The only one there is of a content."""
 _services = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _instances = msgspec.json.Decoder(list[str | RegisterBody])
-
-
-def connect(registry: Registry, access: Access, timing: Timing) -> EventStream:
-    """A stream from a registry, or from what is written in its place. Raises OSError."""
-    if registry.static:
-        return StaticStream(registry, access.namespace)
-    return stream.connect(registry, access, timing)
 
 
 class StaticStream:

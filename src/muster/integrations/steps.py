@@ -63,13 +63,12 @@ def exchange(call: Call, outcomes: Outcomes, *, replayable: bool) -> Generator[S
                 answer = yield Send(attempt.endpoint, call.patience, call.connect_timeout)
             except Exception as error:
                 outcome = outcomes(error)
-                wait = None if outcome is None else call.failed(Failure(outcome))
-                if wait is None or not replayable:
+                wait = None if outcome is None else call.failed(Failure(outcome), again=replayable)
+                if wait is None:
                     raise
             else:
-                told = retry_after(answer.header("Retry-After"), answer.header("Date"))
-                wait = call.answered(answer.status, retry_after=told)
-                if wait is None or not replayable:
+                wait = call.answered(answer.status, retry_after=_told(answer), again=replayable)
+                if wait is None:
                     return answer, call
                 yield Discard(answer)
             yield Wait(wait)
@@ -78,30 +77,22 @@ def exchange(call: Call, outcomes: Outcomes, *, replayable: bool) -> Generator[S
         raise
 
 
+def _told(answer: Answer) -> float | None:
+    """RFC 9110 section 10.2.3: `Retry-After` comes with a 3xx, a 429, a 503. Looking for it costs more than all else here."""
+    return retry_after(answer.header("Retry-After"), answer.header("Date")) if answer.status >= 300 else None
+
+
 def run(
     steps: Generator[Step, Any, tuple[A, Call]],
     send: Callable[[Send], A],
     discard: Callable[[A], None],
 ) -> tuple[A, Call]:
     """In the caller's thread."""
-
-    def done(step: Step) -> A | None:
-        match step:
-            case Send():
-                return send(step)
-            case Discard(answer):
-                discard(answer)
-            case Wait(seconds):
-                time.sleep(seconds)  # noqa: TID251 - a caller's thread, and nothing that could end this early
-            case _:
-                assert_never(step)
-        return None
-
     try:
         step = next(steps)
         while True:
             try:
-                result = done(step)
+                result = _do(step, send, discard)
             except BaseException as error:  # noqa: BLE001 - the steps decide, and raise it again
                 step = steps.throw(error)
             else:
@@ -109,6 +100,19 @@ def run(
     except StopIteration as end:
         answered: tuple[A, Call] = end.value
         return answered
+
+
+def _do(step: Step, send: Callable[[Send], A], discard: Callable[[A], None]) -> A | None:
+    match step:
+        case Send():
+            return send(step)
+        case Discard(answer):
+            discard(answer)
+        case Wait(seconds):
+            time.sleep(seconds)  # noqa: TID251 - a caller's thread, and nothing that could end this early
+        case _:
+            assert_never(step)
+    return None
 
 
 async def run_async(
@@ -117,25 +121,11 @@ async def run_async(
     discard: Callable[[A], Awaitable[None]],
 ) -> tuple[A, Call]:
     """On the caller's loop."""
-    import asyncio  # whoever is here has it
-
-    async def done(step: Step) -> A | None:
-        match step:
-            case Send():
-                return await send(step)
-            case Discard(answer):
-                await discard(answer)
-            case Wait(seconds):
-                await asyncio.sleep(seconds)
-            case _:
-                assert_never(step)
-        return None
-
     try:
         step = next(steps)
         while True:
             try:
-                result = await done(step)
+                result = await _do_async(step, send, discard)
             except BaseException as error:  # noqa: BLE001 - the steps decide, and raise it again
                 step = steps.throw(error)
             else:
@@ -143,3 +133,20 @@ async def run_async(
     except StopIteration as end:
         answered: tuple[A, Call] = end.value
         return answered
+
+
+async def _do_async(
+    step: Step, send: Callable[[Send], Awaitable[A]], discard: Callable[[A], Awaitable[None]]
+) -> A | None:
+    match step:
+        case Send():
+            return await send(step)
+        case Discard(answer):
+            await discard(answer)
+        case Wait(seconds):
+            import asyncio  # whoever is here has it
+
+            await asyncio.sleep(seconds)
+        case _:
+            assert_never(step)
+    return None

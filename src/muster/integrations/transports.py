@@ -21,11 +21,11 @@ from muster.policy import retry
 from muster.policy.outcome import Outcome
 from muster.policy.rotation import Key
 
-from . import steps
 from .naming import scheme_of, service_of
-from .steps import Outcomes, Send, Step, run, run_async
+from .steps import Send, Step, exchange, run, run_async
 
 EXTENSION: Final = "muster"
+_ENDLESS: Final = float("inf")
 KeyOf = Callable[[Any], Key | None]
 """The key of a request, for policies that go by one."""
 
@@ -71,37 +71,42 @@ class Balancing:
         return f"<Balancing for {self._library.__name__} by {self._discovery!r}>"
 
     def steps(self, request: Any) -> Generator[Step, Any, tuple[Answered, Call]]:
-        """Raises the library's `ConnectError` if there is nobody to send it to."""
-        try:
-            return (
-                yield from steps.exchange(
-                    self._call(request), self.outcome, replayable=self._replayable(request)
-                )
-            )
-        except NoEndpoint as nobody:
-            raise self._library.ConnectError(str(nobody), request=request) from nobody
+        """Raises `NoEndpoint`, then or while it goes on."""
+        return exchange(self._call(request), self.outcome, replayable=self._replayable(request))
+
+    def nobody(self, why: NoEndpoint, request: Any) -> Exception:
+        """What the library would raise if it found nobody."""
+        error: Exception = self._library.ConnectError(str(why), request=request)
+        return error
 
     def addressed(self, request: Any, step: Send) -> Any:
-        """The request as one instance gets it. `Host` stays what the caller wrote, and so does the name that TLS asks for."""
-        endpoint, url = step.endpoint, request.url
-        told = {**request.extensions, "timeout": _timeouts(request.extensions.get("timeout") or {}, step)}
-        if url.scheme == "https":
+        """The request as one instance gets it. `Host` stays what the caller wrote, and so does the name that TLS asks for.
+
+        All else is the request's own: to make another one from its parts would take as long as all the rest that is done here.
+        """
+        endpoint, url, told = step.endpoint, request.url, request.extensions
+        told = {**told, "timeout": _timeouts(told.get("timeout") or {}, step)}
+        scheme = url.scheme
+        if scheme == "https":
             told.setdefault("sni_hostname", url.host)
-        where = self._located(scheme_of(url.scheme), url.raw_path, endpoint.host, endpoint.port)
-        return self._library.Request(
-            request.method, where, headers=request.headers, stream=request.stream, extensions=told
-        )
+        sent = object.__new__(self._library.Request)
+        sent.method, sent.headers, sent.stream = request.method, request.headers, request.stream
+        sent.url = self._located(scheme, url.raw_path, endpoint.host, endpoint.port)
+        sent.extensions = told
+        return sent
 
     def outcome(self, error: Exception) -> Outcome | None:
         return next((outcome for kind, outcome in self._table if isinstance(error, kind)), None)
 
     def _call(self, request: Any) -> Call:
-        told = dict(request.extensions.get(EXTENSION) or {})
-        told.setdefault("port", self._port)
-        told.setdefault("idempotent", retry.idempotent(request.method, request.headers))
-        if self._key is not None:
-            told.setdefault("key", self._key(request))
-        return self._discovery.call(service_of(request.url.host), headers=request.headers, **told)
+        headers, told = request.headers, dict(request.extensions.get(EXTENSION) or ())
+        if "idempotent" not in told:
+            told["idempotent"] = retry.idempotent(request.method, headers)
+        if self._key is not None and "key" not in told:
+            told["key"] = self._key(request)
+        return self._discovery.call(
+            service_of(request.url.host), told.pop("port", self._port), headers=headers, **told
+        )
 
     def _replayable(self, request: Any) -> bool:
         """A body that is there in whole, or none."""
@@ -127,17 +132,20 @@ class Blocking:
         self._balancing = Balancing(self.library, discovery, port=port, key=key)
 
     def handle_request(self, request: Any) -> Any:
-        def send(step: Send) -> Answered:
-            response = self._inner.handle_request(self._balancing.addressed(request, step))
-            response.extensions[EXTENSION] = step.endpoint
-            return Answered(response)
-
-        answer, call = run(self._balancing.steps(request), send, lambda answer: answer.response.close())
-        answer.response.stream = self.body(answer.response.stream, call, self._balancing.outcome)
+        try:
+            answer, call = run(self._balancing.steps(request), partial(self._send, request), _close)
+        except NoEndpoint as why:
+            raise self._balancing.nobody(why, request) from why
+        answer.response.stream = self.body(answer.response.stream, call, self._balancing)
         return answer.response
 
     def close(self) -> None:
         self._inner.close()
+
+    def _send(self, request: Any, step: Send) -> Answered:
+        response = self._inner.handle_request(self._balancing.addressed(request, step))
+        response.extensions[EXTENSION] = step.endpoint
+        return Answered(response)
 
 
 class Looping:
@@ -158,71 +166,96 @@ class Looping:
         self._balancing = Balancing(self.library, discovery, port=port, key=key)
 
     async def handle_async_request(self, request: Any) -> Any:
-        async def send(step: Send) -> Answered:
-            response = await self._inner.handle_async_request(self._balancing.addressed(request, step))
-            response.extensions[EXTENSION] = step.endpoint
-            return Answered(response)
-
-        async def discard(answer: Answered) -> None:
-            await answer.response.aclose()
-
-        answer, call = await run_async(self._balancing.steps(request), send, discard)
-        answer.response.stream = self.body(answer.response.stream, call, self._balancing.outcome)
+        send = partial(self._send, request)
+        try:
+            answer, call = await run_async(self._balancing.steps(request), send, _aclose)
+        except NoEndpoint as why:
+            raise self._balancing.nobody(why, request) from why
+        answer.response.stream = self.body(answer.response.stream, call, self._balancing)
         return answer.response
 
     async def aclose(self) -> None:
         await self._inner.aclose()
 
+    async def _send(self, request: Any, step: Send) -> Answered:
+        response = await self._inner.handle_async_request(self._balancing.addressed(request, step))
+        response.extensions[EXTENSION] = step.endpoint
+        return Answered(response)
+
 
 class BlockingBody:
-    """The call is under way until its answer has been read, and has failed if that breaks."""
+    """The call is under way until its answer has been read, and has failed if that breaks. Then it is let go of: answers are in
+    cycles, and what hangs on them waits for the collector."""
 
-    def __init__(self, stream: Any, call: Call, outcomes: Outcomes) -> None:
+    def __init__(self, stream: Any, call: Call, balancing: Balancing) -> None:
         self._stream = stream
-        self._call = call
-        self._outcomes = outcomes
+        self._call: Call | None = call
+        self._balancing = balancing
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._stream
         except Exception as error:
-            self._call.finish(self._outcomes(error) or Outcome.RESET)
+            self._finish(self._balancing.outcome(error) or Outcome.RESET)
             raise
 
     def close(self) -> None:
         self._stream.close()
-        self._call.finish()
+        self._finish(Outcome.SUCCESS)
+
+    def _finish(self, outcome: Outcome) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.finish(outcome)
 
 
 class LoopingBody:
-    def __init__(self, stream: Any, call: Call, outcomes: Outcomes) -> None:
+    """The same, for a loop."""
+
+    def __init__(self, stream: Any, call: Call, balancing: Balancing) -> None:
         self._stream = stream
-        self._call = call
-        self._outcomes = outcomes
+        self._call: Call | None = call
+        self._balancing = balancing
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for part in self._stream:
                 yield part
         except Exception as error:
-            self._call.finish(self._outcomes(error) or Outcome.RESET)
+            self._finish(self._balancing.outcome(error) or Outcome.RESET)
             raise
 
     async def aclose(self) -> None:
         await self._stream.aclose()
-        self._call.finish()
+        self._finish(Outcome.SUCCESS)
+
+    def _finish(self, outcome: Outcome) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call.finish(outcome)
+
+
+def _close(answer: Answered) -> None:
+    answer.response.close()
+
+
+async def _aclose(answer: Answered) -> None:
+    await answer.response.aclose()
 
 
 def _located(library: Any, scheme: str, raw_path: bytes, host: str, port: int) -> Any:
     """Making a URL costs as much as all the rest that is done here."""
-    return library.URL(scheme=scheme, host=host, port=port, raw_path=raw_path)
+    return library.URL(scheme=scheme_of(scheme), host=host, port=port, raw_path=raw_path)
 
 
 def _timeouts(told: dict[str, float | None], step: Send) -> dict[str, float | None]:
     """The caller's own, within what the policy leaves. `pool` is how long it waits for a connection of its own."""
-    bounds = {"connect": step.connect, "read": step.patience, "write": step.patience}
-    return told | {name: _least(told.get(name), bound, step.patience) for name, bound in bounds.items()}
-
-
-def _least(*bounds: float | None) -> float | None:
-    return min((bound for bound in bounds if bound is not None), default=None)
+    left = _ENDLESS if step.patience is None else step.patience
+    bounds = {"connect": min(step.connect, left), "read": left, "write": left}
+    for name, bound in bounds.items():
+        own = told.get(name)
+        if own is not None and own < bound:
+            bounds[name] = own
+    if left is _ENDLESS:
+        return told | {name: bound for name, bound in bounds.items() if bound is not _ENDLESS}
+    return {**told, **bounds}

@@ -83,10 +83,11 @@ def decide(
 
 def patience(policy: Policy, request: Request, now: float) -> float | None:
     """How long the next attempt may take (s): the policy's time per try, within what the caller's deadline leaves. None: for ever."""
-    bounds = [policy.retries.per_try_timeout] if policy.retries.per_try_timeout else []
-    if request.deadline is not None:
-        bounds.append(max(0.0, request.deadline - now))
-    return min(bounds, default=None)
+    per_try = policy.retries.per_try_timeout or None
+    if request.deadline is None:
+        return per_try
+    left = max(0.0, request.deadline - now)
+    return left if per_try is None else min(left, per_try)
 
 
 def deadline(policy: Policy, now: float) -> float | None:
@@ -96,14 +97,14 @@ def deadline(policy: Policy, now: float) -> float | None:
 
 def conditions(failure: Failure, policy: Policy) -> frozenset[Condition]:
     """Envoy's names for what happened."""
-    named = set(MEANINGS[failure.outcome].conditions)
+    named = MEANINGS[failure.outcome].conditions
     if failure.status in policy.retries.retriable_status_codes:
-        named.add("retriable-status-codes")
+        named |= {"retriable-status-codes"}
     if failure.status == 409:
-        named.add("retriable-4xx")
+        named |= {"retriable-4xx"}
     if failure.grpc_status in CONDITION_OF_GRPC:
-        named.add(CONDITION_OF_GRPC[failure.grpc_status])
-    return frozenset(named)
+        named |= {CONDITION_OF_GRPC[failure.grpc_status]}
+    return named
 
 
 def delay(policy: Policy, attempts: int, failure: Failure, rng: Random) -> float:

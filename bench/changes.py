@@ -1,0 +1,59 @@
+"""Changes of one service, at an even pace: each sets the weight of an instance at random, over a few connections that stay open."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from random import Random
+from typing import cast
+
+CONNECTIONS = 8
+PACE_S = 0.005
+
+
+class Line(asyncio.Protocol):
+    """Every answer must be a 200."""
+
+    transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        assert data.count(b"HTTP/1.1 200 ") == data.count(b"HTTP/1.1 "), data[:500]
+
+
+class Changes:
+    """Of instances named SERVICE-0, SERVICE-1 and so on, below `instances`."""
+
+    def __init__(self, lines: Sequence[Line], host: str, service: str, instances: int) -> None:
+        self._lines = lines
+        self._host = host
+        self._service = service
+        self._instances = instances
+        self._rng = Random(1)
+
+    async def go_on(self, rate: float) -> None:
+        """`rate` a second, until cancelled."""
+        sent, began = 0, time.perf_counter()
+        while True:
+            due = int((time.perf_counter() - began) * rate)
+            for number in range(sent, due):
+                self._lines[number % len(self._lines)].transport.write(self._request(number))
+            sent = due
+            await asyncio.sleep(PACE_S)
+
+    def _request(self, number: int) -> bytes:
+        id = f"{self._service}-{self._rng.randrange(self._instances)}"
+        told = b'{"weight":%d}' % (1 + number % 1000)
+        head = (
+            f"PATCH /v1/instances/{id} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
+        )
+        return f"{head}Content-Length: {len(told)}\r\n\r\n".encode() + told
+
+
+async def connect(address: tuple[str, int], service: str, instances: int) -> Changes:
+    loop = asyncio.get_running_loop()
+    lines = [(await loop.create_connection(Line, *address))[1] for _ in range(CONNECTIONS)]
+    return Changes(lines, address[0], service, instances)
