@@ -136,20 +136,21 @@ def _by_name(size: Size) -> list[Number]:
 
 def _by_name_us(count: int, size: Size) -> tuple[float, ...]:
     rounds = range(size.picks)
-    with FakeRegistry() as registry, Discovery(registry.url, ["web"], zone=HERE.zone) as discovery:
+    with FakeRegistry() as registry:
         for number in range(count):
             told = instance(number).instance
             registry.add("web", port=number + 1, zone=told.zone, weight=told.weight, status=told.status)
-        discovery.wait_ready()
-        for endpoint in discovery.endpoints("web")[:2]:
-            discovery.pick("web", avoid=[endpoint]).attempt().finish(Outcome.CONNECT)
-        pick = discovery.pick
+        with Discovery(registry.url, ["web"], zone=HERE.zone) as discovery:
+            discovery.wait_ready()
+            for _ in range(2):
+                discovery.pick("web").attempt().finish(Outcome.CONNECT)
+            pick = discovery.pick
 
-        def work() -> None:
-            for _ in rounds:
-                pick("web")
+            def work() -> None:
+                for _ in rounds:
+                    pick("web")
 
-        return tuple(_best(work, size) for _ in range(size.runs))
+            return tuple(_best(work, size) for _ in range(size.runs))
 
 
 def _builds(count: int, size: Size) -> tuple[float, ...]:

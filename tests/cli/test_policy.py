@@ -123,6 +123,43 @@ def test_for_people(capsys: Capsys, document: Path) -> None:
     assert "a-2" in out
 
 
-@pytest.mark.parametrize("words", ["a:3", "zone=a", "zone=a:x", "zone=a:0", ""])
+@pytest.mark.parametrize(
+    "words",
+    ["a:3", "zone=a", "zone=a:x", "zone=a:0", "zone=a:1.5", "", "zone=a:1,zone=a:2", "zone=a:1000001"],
+)
 def test_places_that_cannot_be(capsys: Capsys, document: Path, words: str) -> None:
     assert muster(capsys, "simulate", str(document), "--callers", words).code == Exit.USAGE
+
+
+def test_more_instances_than_a_service_holds_are_not_made_up(capsys: Capsys, document: Path) -> None:
+    words = ("simulate", str(document), "--callers", "zone=a:1", "--instances")
+    assert muster(capsys, *words, "zone=a:99999999").code == Exit.USAGE
+
+
+def test_an_outage_that_hits_nobody_is_a_mistake(capsys: Capsys, document: Path) -> None:
+    ran = muster(capsys, "simulate", str(document), "--callers", "zone=a:1", "--fail", "zone=q")
+    assert ran.code == Exit.USAGE
+    assert "instances are in a" in ran.err
+
+
+def test_zones_of_two_regions_are_two(capsys: Capsys, document: Path) -> None:
+    document.write_text("{}")
+    found = told(capsys, str(document), "--callers", "zone=eu/a:1,zone=us/a:1", "--fail", "zone=us/a")
+    instances = msgspec.convert(found["instances"], list[dict[str, object]])
+    assert len({one["instance"] for one in instances}) == 6
+    assert sum(one["failed"] is True for one in instances) == 3
+    assert (found["served"], found["crossing"]) == (1.0, 0.0)
+
+
+def test_callers_who_do_not_know_of_each_other_are_told_how(capsys: Capsys, document: Path) -> None:
+    document.write_text("{}")
+    words = ("simulate", str(document), "--callers", "zone=a:3,zone=b:1")
+    assert "locality: {callers: {a: 3, b: 1}}" in muster(capsys, *words).err
+    document.write_text("locality: {callers: {a: 3, b: 1}}")
+    assert muster(capsys, *words).err == ""
+
+
+@pytest.mark.parametrize("name", ["nowhere.yaml", "./nowhere", "policies/web.json"])
+def test_what_looks_like_a_file_is_one(capsys: Capsys, name: str) -> None:
+    ran = muster(capsys, "simulate", name, "--callers", "zone=a:1", "--url", "http://127.0.0.1:9")
+    assert (ran.code, "No such file" in ran.err) == (Exit.FILE, True)

@@ -32,9 +32,9 @@ def policy_in(document: str) -> Policy:
     try:
         return wire.parse(yaml.safe_load(text) or {})
     except yaml.YAMLError as error:
-        raise unusable_file(document, f"neither YAML nor JSON: {error}") from None
+        raise unusable_file(_name(document), f"neither YAML nor JSON: {error}") from None
     except Rejected as rejected:
-        raise unusable_file(document, str(rejected)) from None
+        raise unusable_file(_name(document), str(rejected)) from None
 
 
 def _text(document: str) -> str:
@@ -42,7 +42,11 @@ def _text(document: str) -> str:
         with click.open_file(document) if document == STDIN else Path(document).open() as opened:
             text = opened.read(limits.POLICY_BYTES + 1)
     except (OSError, UnicodeDecodeError) as error:
-        raise unusable_file(document, str(getattr(error, "strerror", None) or error)) from None
+        raise unusable_file(_name(document), str(getattr(error, "strerror", None) or error)) from None
     if len(text) > limits.POLICY_BYTES:
-        raise unusable_file(document, f"a policy holds at most {limits.POLICY_BYTES} bytes")
+        raise unusable_file(_name(document), f"a policy holds at most {limits.POLICY_BYTES} bytes")
     return text
+
+
+def _name(document: str) -> str:
+    return "standard input" if document == STDIN else document

@@ -38,7 +38,7 @@ class Portion(Struct, frozen=True):
 
 class Flow(Struct, frozen=True):
     """What the callers at one place would do: `share` of all requests is theirs, and goes to zones as `zones` says (parts of
-    1). `refused`: why they would find nobody; empty if they would."""
+    1; a zone stands behind its region, as `Place` writes it). `refused`: why they would find nobody; empty if they would."""
 
     place: Place
     share: float
@@ -64,7 +64,7 @@ class Forecast(Struct, frozen=True):
             flow.share * part
             for flow in self.flows
             for zone, part in flow.zones.items()
-            if zone != flow.place.zone
+            if zone != str(flow.place)
         )
 
 
@@ -100,7 +100,9 @@ def _memory(policy: Policy, endpoints: Sequence[E], down: Collection[str]) -> Me
 def _flow(picker: Picker[E], place: Place, share: float) -> Flow:
     zones: dict[str, float] = {}
     for choice, part in picker.shares():
-        zones[choice.instance.zone] = zones.get(choice.instance.zone, 0.0) + part
+        region = (choice.instance.region or place.region) if place.region else ""
+        zone = str(Place(choice.instance.zone, region))
+        zones[zone] = zones.get(zone, 0.0) + part
     return Flow(place, share, zones, picker.reason())
 
 

@@ -95,8 +95,12 @@ def diff(target: Target, service: str, document: str) -> None:
     lines = unified_diff(
         _lines(wire.parse(held.policy) if held else DEFAULT), _lines(wanted), service, document, lineterm=""
     )
+    changed = False
     for line in lines:
+        changed = True
         click.echo(shown(line))
+    if not changed:
+        click.echo(f"{shown(document)} means what {shown(service)} has already", err=True)
 
 
 @command.command()

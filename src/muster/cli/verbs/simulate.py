@@ -12,12 +12,15 @@ from msgspec import Struct
 
 from muster.cli.connection import Target, registry_options
 from muster.cli.documents import STDIN, policy_in
+from muster.cli.exits import Exit
 from muster.cli.failures import Failure
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
+from muster.cli.text import shown
 from muster.cli.verbs.policy import Held, held_of
 from muster.client.endpoint import Endpoint, of
 from muster.client.http import part
+from muster.model import limits
 from muster.model.policy import DEFAULT, Policy
 from muster.policy.endpoint import Place
 from muster.policy.simulation import Forecast, simulate
@@ -27,7 +30,11 @@ from muster.wire.view import InstanceList, InstanceView
 EACH_ZONE: Final = 3
 """Instances that are made up for each zone of the callers where nobody says which there are."""
 NO_ZONE: Final = "(no zone)"
-Counts = dict[Place, float]
+UNHEARD: Final = (
+    "note: no caller knows how many others there are, so each takes all zones to have as many; "
+    "the policy can tell them: locality: {{callers: {{{callers}}}}}"
+)
+Counts = dict[Place, int]
 
 
 class Simulated(Struct, frozen=True):
@@ -40,19 +47,25 @@ class Simulated(Struct, frozen=True):
 
 
 class Places(click.ParamType[Any]):
-    """`zone=a:3,zone=b:1`: how many there are where. A region may stand before: `zone=eu/a:3`."""
+    """`zone=a:3,zone=b:1`: how many there are where. A region may stand before: `zone=eu/a:3`. `most`: all of them together."""
 
     name = "zone=ZONE:COUNT,..."
 
+    def __init__(self, most: int = limits.POLICY_COUNT_MAX) -> None:
+        self._most = most
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Counts:
         counts: Counts = {}
-        for part_ in str(value).split(","):
-            where, colon, count = part_.strip().rpartition(":")
+        for told in str(value).split(","):
+            where, _, count = told.strip().rpartition(":")
             zone = where.removeprefix("zone=")
-            if not colon or zone == where or not count.replace(".", "", 1).isdecimal() or float(count) <= 0:
-                self.fail(f"{part_!r} is not zone=ZONE:COUNT", param, ctx)
+            if zone == where or not (count.isascii() and count.isdecimal() and int(count)):
+                self.fail(f"{told!r} is not zone=ZONE:COUNT, with a whole number above 0", param, ctx)
             region, _, name = zone.rpartition("/")
-            counts[Place(name, region)] = float(count)
+            if counts.setdefault(Place(name, region), int(count)) != int(count):
+                self.fail(f"zone {zone!r} is there twice", param, ctx)
+        if sum(counts.values()) > self._most:
+            self.fail(f"more than {self._most:,} in all", param, ctx)
         return counts
 
 
@@ -61,13 +74,30 @@ class Failed(click.ParamType[Any]):
 
     name = "zone=ZONE|id=ID"
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Callable[[InstanceView], bool]:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Outage:
         what, equals, which = str(value).partition("=")
-        if not equals or what not in ("zone", "id"):
+        if not equals or what not in _NAMES:
             self.fail(f"{value!r} is neither zone=ZONE nor id=ID", param, ctx)
-        return lambda one: (one.zone if what == "zone" else one.instance_id) == which
+        return Outage(what, which)
+
+
+class Outage(Struct, frozen=True):
+    """The instances that `--fail` means."""
+
+    what: str
+    which: str
+
+    def hits(self, instance: InstanceView) -> bool:
+        return self.which in _NAMES[self.what](instance)
+
+    def __str__(self) -> str:
+        return f"{self.what}={self.which}"
+
+
+_NAMES: Final[dict[str, Callable[[InstanceView], tuple[str, ...]]]] = {
+    "zone": lambda one: (one.zone, str(Place(one.zone, one.region))),
+    "id": lambda one: (one.instance_id,),
+}
 
 
 @click.command()
@@ -87,7 +117,7 @@ class Failed(click.ParamType[Any]):
 )
 @click.option(
     "--instances",
-    type=Places(),
+    type=Places(limits.INSTANCES_PER_SERVICE),
     help=f"Made-up instances. Otherwise those registered, or {EACH_ZONE} in each zone of the callers.",
 )
 @registry_options
@@ -96,7 +126,7 @@ def command(
     target: Target,
     policy: str,
     callers: Counts,
-    failed: tuple[Callable[[InstanceView], bool], ...],
+    failed: tuple[Outage, ...],
     instances: Counts | None,
     output: Format,
 ) -> None:
@@ -108,15 +138,43 @@ def command(
     asked, listed = _scene(target, policy)
     views = _made_up(instances) if instances else listed or _made_up(dict.fromkeys(callers, EACH_ZONE))
     endpoints = [of(view) for view in views]
-    down = {view.instance_id for view in views if any(fails(view) for fails in failed)}
+    down = _down(views, failed)
     forecast = simulate(asked, endpoints, callers, Random(0), down=down)  # noqa: S311 - no secret, and the same every time
     told = _told(forecast, endpoints, down)
     show(told, output, lambda: _table(told))
+    if _unheard(asked, callers):
+        click.echo(shown(UNHEARD.format(callers=_as_yaml(callers))), err=True)
+
+
+def _down(views: Iterable[InstanceView], failed: Iterable[Outage]) -> set[str]:
+    """Ids. Raises `Failure` for an outage that hits nobody: it is a mistake, and would look like a policy that copes."""
+    down = set()
+    for outage in failed:
+        hit = {view.instance_id for view in views if outage.hits(view)}
+        if not hit:
+            known = sorted({view.zone or NO_ZONE for view in views})
+            raise Failure(
+                f"--fail {shown(str(outage))}: no instance is hit by that",
+                f"instances are in {shown(', '.join(known))}",
+                code=Exit.USAGE,
+            )
+        down |= hit
+    return down
+
+
+def _unheard(policy: Policy, callers: Counts) -> bool:
+    """Whether the zones' sizes matter, and the policy does not tell them."""
+    uneven = len(set(callers.values())) > 1
+    return uneven and policy.locality.mode == "zone_aware" and not policy.locality.callers
+
+
+def _as_yaml(callers: Counts) -> str:
+    return ", ".join(f"{place.zone}: {count}" for place, count in callers.items())
 
 
 def _scene(target: Target, policy: str) -> tuple[Policy, list[InstanceView]]:
     """The policy meant, and the service's instances if it is a service that was named."""
-    if policy == STDIN or Path(policy).exists():
+    if policy == STDIN or Path(policy).exists() or _is_path(policy):
         return policy_in(policy), []
     connection = target.connect()
     listed = connection.get(f"/services/{part(policy)}/instances", InstanceList).instances
@@ -126,11 +184,16 @@ def _scene(target: Target, policy: str) -> tuple[Policy, list[InstanceView]]:
     return (wire.parse(held.policy) if held else DEFAULT), list(listed)
 
 
+def _is_path(policy: str) -> bool:
+    """No service has such a name."""
+    return "/" in policy or policy.endswith((".yaml", ".yml", ".json"))
+
+
 def _made_up(counts: Counts) -> list[InstanceView]:
     return [
-        _instance(f"{place.zone or place.region}-{number}", place)
+        _instance(f"{str(place).replace('/', '-') or 'somewhere'}-{number}", place)
         for place, count in counts.items()
-        for number in range(1, int(count) + 1)
+        for number in range(1, count + 1)
     ]
 
 
