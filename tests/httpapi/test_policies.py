@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 
+from hypothesis import HealthCheck, given, settings
 from tests.httpapi.asking import Caller
 from tests.httpapi.streaming import Stream
+from tests.wire.policies import policies
 
+from muster.model.policy import Policy
+from muster.wire import policy as wire
 from muster.wire.events import AliveEvent, PolicyEvent, ResumedEvent, SnapshotEvent
 
 CANARY = {"balancer": "round_robin", "timeouts": {"request": "5s"}}
@@ -22,6 +26,13 @@ def test_what_is_written_is_read_in_its_shortest_form(caller: Caller, name: str)
     assert got.json["policy"] == {"format": 1, **CANARY}
     assert got.headers["etag"] == f'"{got.json["revision"]}"'
     assert caller.ask("GET", path(name), if_none_match=got.headers["etag"]).status == 304
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(policy=policies())
+def test_any_policy_comes_back_as_it_was_put(caller: Caller, name: str, policy: Policy) -> None:
+    assert caller.ask("PUT", path(name), wire.document(policy)).status == 200
+    assert wire.parse(caller.ask("GET", path(name)).json["policy"]) == policy
 
 
 def test_there_is_none_until_it_is_written_and_after_it_is_removed(caller: Caller, name: str) -> None:

@@ -7,11 +7,14 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.wire.policies import documents, policies
 
 from muster.model.errors import Rejected
 from muster.model.policy import DEFAULT, Balancer, Locality, Policy, Route, SlowStart, Split, Subset
 from muster.model.resilience import BackOff, OutlierDetection, Retries, Timeouts
+from muster.wire import events
 from muster.wire import policy as wire
+from muster.wire.events import PolicyEvent
 
 CANARY = """
 format: 1
@@ -67,32 +70,27 @@ def test_the_full_document_says_everything() -> None:
     assert written["outlier_detection"]["base_ejection_time"] == "30s"
 
 
-DURATION = st.floats(0.001, 3600) | st.sampled_from([0.025, 1.0, 90.0, 3600.0])
-
-
-@st.composite
-def policies(draw: Any) -> Policy:
-    names = draw(st.lists(st.sampled_from(["a", "b", "c"]), unique=True))
-    return Policy(
-        balancer=Balancer(name=draw(st.sampled_from(["p2c", "maglev", "random"])), decay=draw(DURATION)),
-        locality=Locality(
-            remote=draw(st.booleans()), callers=draw(st.dictionaries(st.sampled_from("abc"), st.floats(0, 9)))
-        ),
-        subsets=tuple(
-            Subset(name=name, tags=tuple(draw(st.lists(st.sampled_from("xyz"))))) for name in names
-        ),
-        splits=tuple(Split(subset=name, weight=draw(st.integers(1, 9))) for name in names),
-        timeouts=Timeouts(connect=draw(DURATION), request=draw(DURATION)),
-        slow_start=SlowStart(window=draw(DURATION), aggression=draw(st.floats(0.1, 10))),
-        panic_threshold=draw(st.integers(0, 100)),
-    )
-
-
 @given(policies())
 def test_what_is_written_reads_back_the_same(policy: Policy) -> None:
     assert wire.decode(wire.encode(policy)) == policy
     assert wire.parse(wire.document(policy, full=True)) == policy
     assert wire.parse(yaml.safe_load(yaml.safe_dump(wire.document(policy)))) == policy
+
+
+@given(policies())
+def test_a_watcher_is_told_what_was_written(policy: Policy) -> None:
+    told = PolicyEvent("web", 7, wire.document(policy))
+    heard = events.decode("policy", events.encode(told)[1])
+    assert isinstance(heard, PolicyEvent)
+    assert heard.policy is not None
+    assert wire.parse(heard.policy) == policy
+
+
+@given(documents())
+def test_every_field_reaches_the_policy(document: dict[str, Any]) -> None:
+    """Nothing is lost between a full document and what was said in it."""
+    told = wire.document(wire.parse(document), full=True)
+    assert wire.document(wire.parse(told), full=True) == told
 
 
 @pytest.mark.parametrize(

@@ -95,9 +95,12 @@ def _to_seconds(value: Any, where: str) -> object:
 
 
 def _to_text(value: float, where: str) -> object:
-    """`5` -> `5s`, where that reads back as the same number."""
+    """`5` -> `5s`, where that reads back as the same number; not every number has such a text (`1e-9`)."""
     text = durations.show(value)
-    return text if durations.seconds(text, where) == value else value
+    try:
+        return text if durations.seconds(text, where) == value else value
+    except Rejected:
+        return value
 
 
 def _all_fields(value: object) -> Any:
