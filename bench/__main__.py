@@ -1,4 +1,4 @@
-"""The command: `python -m bench [NAME...] [--quick] [--output table|json]`."""
+"""The command: `python -m bench [NAME...] [--quick] [--output table|json]`. A full run is kept in RESULTS.md."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from importlib import import_module
 from typing import cast
 
-from bench import cores, report
+from bench import cores, report, results
 from bench.figure import Figure, Number, Scale
 
 NAMES = (
@@ -40,6 +40,8 @@ def main(arguments: list[str]) -> int:
     for name in options.names or NAMES:
         print(f"-- {name} ({scale})", file=sys.stderr, flush=True)
         found[name] = list(figure(name).measure(scale))
+        if scale == "full":
+            results.keep(name, found[name], NAMES)
     report.write(found, options.output)
     return 0 if all(number.held for numbers in found.values() for number in numbers) else 1
 

@@ -36,18 +36,18 @@ def document(found: Mapping[str, Sequence[Number]]) -> dict[str, Any]:
 
 
 def machine() -> str:
-    cores = len(os.sched_getaffinity(0)) if os.cpu_count() is None else os.cpu_count()
-    return (
-        f"{platform.machine()}, {cores} cores, Linux {platform.release()}, Python {platform.python_version()}"
-    )
+    return f"{platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}"
 
 
 def table(found: Mapping[str, Sequence[Number]]) -> str:
     lines = [f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {machine()}", ""]
-    lines += ["| what | median | must be | held | runs | in absolute terms |", "|---|---|---|---|---|---|"]
-    for numbers in found.values():
-        lines += [_row(number) for number in numbers]
-    return "\n".join(lines)
+    return "\n".join([*lines, *rows([number for numbers in found.values() for number in numbers])])
+
+
+def rows(numbers: Sequence[Number]) -> list[str]:
+    """A table in Markdown."""
+    head = ["| what | median | must be | held | runs | in absolute terms |", "|---|---|---|---|---|---|"]
+    return [*head, *map(_row, numbers)]
 
 
 def _row(number: Number) -> str:

@@ -53,6 +53,26 @@ def test_a_drain_without_readers_is_safe(registry: Serving, capsys: Capsys) -> N
     assert (ran.code, msgspec.json.decode(ran.out)["safe"]) == (Exit.OK, True)
 
 
+def test_explain_says_why_an_instance_is_not_used(registry: Serving, capsys: Capsys) -> None:
+    static(capsys, registry.url)
+    muster(capsys, "override", "db-1", "out_of_service", "--url", registry.url)
+    told = muster(capsys, "explain", "db-1", "--url", registry.url).out
+    assert "gets no requests" in told
+    assert "out_of_service" in told
+
+
+def test_history_tells_what_happened_in_its_order(registry: Serving, capsys: Capsys) -> None:
+    static(capsys, registry.url)
+    muster(capsys, "override", "db-1", "out_of_service", "--url", registry.url)
+    muster(capsys, "deregister", "db-1", "--url", registry.url)
+    for named in (["db"], ["--id", "db-1"], []):
+        ran = muster(capsys, "history", *named, "--url", registry.url, "-o", "json")
+        lines = msgspec.json.decode(ran.out)["changes"]
+        assert [line["after"] for line in lines] == ["absent", "out_of_service", "healthy"]
+    table = muster(capsys, "history", "--limit", "1", "--url", registry.url).out.splitlines()
+    assert [line.split()[2:6] for line in table[1:]] == [["db", "db-1", "out_of_service", "absent"]]
+
+
 def test_status(registry: Serving, capsys: Capsys) -> None:
     told = msgspec.json.decode(muster(capsys, "status", "--url", registry.url, "-o", "json").out)
     assert told["ready"] is True

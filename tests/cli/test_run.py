@@ -61,6 +61,14 @@ def test_the_program_is_told_its_port_and_keeps_its_output(registry: FakeRegistr
         assert wrapped.lines[2:] == ["muster: the program ended with exit code 3; nobody had asked it to"]
 
 
+def test_a_port_that_somebody_has_already_is_told(registry: FakeRegistry) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with started(*wrapping(registry.url, "--port", str(port), command=("true",))) as wrapped:
+            wrapped.end()
+    assert f"127.0.0.1:{port} answers before the program has started" in wrapped.lines[0]
+
+
 def test_term_drains_serves_on_then_ends_and_leaves_nothing_behind(registry: FakeRegistry) -> None:
     with registered(registry) as wrapped:
         wrapped.signal(signal.SIGTERM)

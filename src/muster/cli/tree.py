@@ -36,6 +36,8 @@ GROUPS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("watch", "Follow every change of services, live."),
         Verb("resolve", "Choose one instance of a service, as the library would."),
         Verb("render", "Keep a file as a template and the registry say, for programs that read files."),
+        Verb("explain", "Show why callers do or do not get an instance."),
+        Verb("history", "Show what happened to instances, when, and why; the latest last."),
         Verb("status", "Show how a registry is doing."),
         Verb("simulate", "Show who would get how much traffic under a policy."),
         Verb("guard", "Show which zones are held because the registry may be blind."),

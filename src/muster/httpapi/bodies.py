@@ -217,6 +217,8 @@ class Lag(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
+    """`store_trouble`: why the store would not have the last write, empty if it did."""
+
     version: str
     ready: bool
     epoch: str
@@ -234,6 +236,7 @@ class Status(Struct, frozen=True):
     held_zones: list[str]
     loop_lag_ms: Lag
     store: str
+    store_trouble: str
 
 
 class Explanation(Struct, frozen=True):
@@ -266,3 +269,10 @@ class ServicePolicy(Struct, frozen=True):
 
 class Alive(Struct, frozen=True):
     status: str
+
+
+class Ready(Struct, frozen=True):
+    """Reads are served also while the store cannot write; `store_trouble` then says why it cannot."""
+
+    status: str
+    store_trouble: str

@@ -72,7 +72,7 @@ class Operations:
     def readyz(self, request: Request) -> Response:
         if self._listener.stopping or not self._registry.running:
             raise Unavailable("stopping", "not ready: starting or shutting down")
-        return answer(bodies.Alive("ready"))
+        return answer(bodies.Ready("ready", self._registry.writer.trouble))
 
     def status(self, request: Request) -> Response:
         request.only()
@@ -96,6 +96,7 @@ class Operations:
             held_zones=machine.guard.held_zones(),
             loop_lag_ms=bodies.Lag(p50, p99, most),
             store=self._store,
+            store_trouble=registry.writer.trouble,
         )
         return answer(status)
 
@@ -156,11 +157,19 @@ class Operations:
         request.only()
         if self._backups is None:
             raise Rejected("invalid_request", f"a {self._store} store has nothing to back up")
+        try:
+            file = await self._copied(self._backups)
+        except OSError as error:
+            why = f"no room to make the copy in: {error}; TMPDIR names another folder"
+            raise Unavailable("store_unavailable", why) from None
+        return Download(_pieces(file), ((b"content-disposition", b'attachment; filename="muster.backup"'),))
+
+    async def _copied(self, backups: Backups) -> BinaryIO:
+        """A copy of the store that has lost its name: it is gone when it is closed."""
         with TemporaryDirectory(prefix="muster-backup-") as folder:
             copy = Path(folder) / "muster.backup"
-            await self._backups.backup(copy)
-            file = await asyncio.to_thread(copy.open, "rb")  # It stays readable when its name is gone.
-        return Download(_pieces(file), ((b"content-disposition", b'attachment; filename="muster.backup"'),))
+            await backups.backup(copy)
+            return await asyncio.to_thread(copy.open, "rb")
 
 
 async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:

@@ -347,7 +347,7 @@ def _living(operations: Operations) -> list[Route]:
             operations.readyz,
             "The registry serves.",
             hot=operations.readyz,
-            returns=bodies.Alive,
+            returns=bodies.Ready,
             errors=("stopping",),
         ),
     ]
