@@ -115,3 +115,9 @@ def test_no_color_is_obeyed(registry: FakeRegistry) -> None:
 
 def test_an_empty_registry_says_so_on_a_terminal(registry: FakeRegistry) -> None:
     assert "no service is registered here" in on_terminal(["services", "--url", registry.url])
+
+
+def test_no_id_is_refused_before_anybody_is_asked(registry: FakeRegistry, capsys: Capsys) -> None:
+    ran = muster(capsys, "deregister", "", "--url", registry.url)
+    assert (ran.code, ran.err) == (2, "muster: instance_id: is empty\n")
+    assert not registry.requests

@@ -56,3 +56,10 @@ def test_a_file_that_is_gone_leaves_the_old_one(certificates: Certificates, tmp_
 def test_files_that_cannot_be_used_at_the_start_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match=r"tls\.cert"):
         Certificates(tmp_path / "cert.pem", tmp_path / "key.pem")
+
+
+def test_a_file_that_is_no_certificate_is_said_so(tmp_path: Path) -> None:
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).write_text("hello\n")
+    with pytest.raises(BadConfig, match="is not PEM"):
+        Certificates(tmp_path / "cert.pem", tmp_path / "key.pem")

@@ -200,3 +200,9 @@ def test_what_is_said_of_etcd_must_be_of_use() -> None:
         resolve({"store": "etcds://host", "etcd.password_file": "password"}, {})
     told = resolve({"store": "etcds://muster@a,b:1/x", "etcd.ca": "ca.pem", "etcd.password_file": "p"}, {})
     assert told.settings.store.shared
+
+
+@pytest.mark.parametrize("key", ["stop_within", "guard.window"])
+def test_a_duration_that_leaves_no_time_is_refused(key: str) -> None:
+    with pytest.raises(BadConfig, match=f"{key} .*must be at least 1s"):
+        resolve({key: "0s"}, {})

@@ -34,7 +34,7 @@ def test_term_ends_it_in_order_with_0(tmp_path: Path) -> None:
 
 def test_it_is_not_ready_while_it_stops_and_turns_new_readers_away() -> None:
     with LocalRegistry() as registry, Caller(registry.host, registry.port) as caller:
-        assert caller.ask("GET", "/readyz").json == {"status": "ready"}
+        assert caller.ask("GET", "/readyz").json == {"status": "ready", "store_trouble": ""}
         registry.do(stopping)
         told = caller.ask("GET", "/readyz")
         assert told.problem == (503, "stopping", None)

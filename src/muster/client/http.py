@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 
 from muster.model import limits, names
+from muster.model.errors import invalid
 from muster.wire import problem
 
 from . import address
@@ -99,7 +100,9 @@ class Answer(Struct, frozen=True):
 
 
 def part(id: str) -> str:
-    """An id as one part of a path."""
+    """An id as one part of a path. Raises `Rejected` for an empty one, which would be another path."""
+    if not id:
+        raise invalid("instance_id", "is empty")
     return quote(id, safe="")
 
 

@@ -21,7 +21,7 @@ class Certificates:
             self._stamp = self._stamps()
             self.context.load_cert_chain(cert, key)
         except (OSError, ssl.SSLError) as error:
-            raise BadConfig("tls.cert", str(cert), f"cannot be used: {error}") from None
+            raise BadConfig("tls.cert", str(cert), f"cannot be used: {_why(error)}") from None
 
     def _stamps(self) -> tuple[tuple[int, int, int], ...]:
         return tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in (self._cert.stat(), self._key.stat()))
@@ -38,6 +38,13 @@ class Certificates:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(self._cert, self._key)
             self.context.load_cert_chain(self._cert, self._key)
         except (OSError, ssl.SSLError) as error:
-            return str(error)
+            return _why(error)
         self._stamp = stamp
         return ""
+
+
+def _why(error: OSError) -> str:
+    """OpenSSL says `PEM lib` for whatever is not a certificate or key."""
+    if isinstance(error, ssl.SSLError) and error.reason in (None, "PEM_LIB"):
+        return "one of the two files is not PEM: it needs BEGIN CERTIFICATE, its key BEGIN PRIVATE KEY"
+    return str(error)

@@ -15,6 +15,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from muster.model import durations
 from muster.server.options import OPTIONS, PREFIX, SECTIONS, Option, read
 from muster.server.settings import Address, Settings
 
@@ -23,6 +24,10 @@ _READ_BY_OTHERS = frozenset({"MUSTER_TOKEN_FILE"})
 _ALIKE = 0.8
 """difflib's ratio above which a variable is one of ours, misspelt. Others are left alone: Kubernetes sets MUSTER_PORT and
 MUSTER_SERVICE_HOST in every pod beside a Service called `muster`."""
+
+
+LEAST = {"stop_within": 1.0, "guard.window": 1.0}
+"""Durations that make no sense below this (s): a stop that has no time, a hold that ends before the next heartbeat."""
 
 
 class BadConfig(Exception):
@@ -65,6 +70,7 @@ def resolve(
     _refuse_misspelt(environ)
     values = tuple(_value(option, flags, environ, written, file) for option in OPTIONS)
     configuration = Configuration(_settings(values), values)
+    _check_bounds(configuration)
     _check_tls(configuration)
     _check_etcd(configuration)
     _check_exposure(configuration)
@@ -152,6 +158,13 @@ def _nearest(key: str, known: Iterable[str]) -> str:
 
 
 # --- what must hold between values -------------------------------------------------------------------------------------
+
+
+def _check_bounds(configuration: Configuration) -> None:
+    for key, least in LEAST.items():
+        value = next(value for value in configuration.values if value.option.key == key)
+        if value.value < least:
+            raise BadConfig(key, value.source, f"must be at least {durations.show(least)}")
 
 
 def _check_tls(configuration: Configuration) -> None:

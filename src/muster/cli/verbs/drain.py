@@ -57,7 +57,7 @@ def _silent(reader: str, lag: object) -> str:
     """A way of reading that never acknowledges, in words where we know it."""
     match reader:
         case "plain_streams":
-            return f"{lag} streams that only listen"
+            return f"{lag} streams that only listen" if lag != 1 else "1 stream that only listens"
         case "plain_reads_s":
             return f"answers up to {lag} s old"
     return f"{reader} {lag}"
