@@ -296,7 +296,10 @@ class Registry:
 
     def renew(self, key: str, generation: int, owner: bytes) -> Renewal:
         """Take a heartbeat without waiting. `SLOW` ones need `revive`."""
-        return self.renew_all([(key, generation, owner)])[0]
+        renewal = self.machine.renew(key, generation, owner, self.now(), self._clock.wall())
+        if self.machine.has_work:
+            self._pump()
+        return renewal
 
     def renew_all(self, heartbeats: Iterable[tuple[str, int, bytes]]) -> list[Renewal]:
         """Take heartbeats (key, generation, owner) that came together. Hot: half a million a second."""

@@ -17,7 +17,7 @@ from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.web import inflate
 from muster.web.access import Gate
-from muster.web.message import Headers, Request, Response
+from muster.web.message import NO_CONTENT, Headers, Request, Response, encode
 from muster.web.pulse import Pulse
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Listener:
         self.lookups = 0
         self.stopping = False
         self.seconds = 1.0
-        self.date = b""
+        self.date = self.no_content = b""
         self._loop = asyncio.get_running_loop()
         self._connections: set[MusterProtocol] = set()
         self._lost: deque[Stream] = deque()
@@ -76,6 +76,7 @@ class Listener:
     def _tick(self) -> None:
         self.seconds += 1.0
         self.date = f"date: {formatdate(usegmt=True)}\r\n".encode()
+        self.no_content = encode(NO_CONTENT, self.date)
         self._look_at_some()
         self._timer = self._loop.call_later(1.0, self._tick)
 

@@ -37,7 +37,7 @@ from muster.model.errors import Rejected
 from muster.web.inflate import too_large
 from muster.web.known import Known
 from muster.web.listener import Listener
-from muster.web.message import Headers, Request, Response, encode
+from muster.web.message import NO_CONTENT, Headers, Request, Response, encode
 from muster.web.router import Match
 from muster.web.stream import Stream
 
@@ -286,6 +286,8 @@ class MusterProtocol(HttpToolsProtocol):
             return False
         if isinstance(answer, Stream):
             self._take_over(answer)
+        elif answer is NO_CONTENT and keep:
+            self.transport.write(self.listener.no_content)
         elif isinstance(answer, Known) and plain and keep:
             if _one_head(self._whole):
                 self.listener.remember(self._whole, answer)

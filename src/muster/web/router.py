@@ -6,7 +6,7 @@ their raw segments and decoded afterwards, so an id may hold a '/' (percent-enco
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
@@ -80,6 +80,24 @@ class _Node:
         return self.below.setdefault(segment, _Node())
 
 
+class _Leaf(Struct, frozen=True):
+    """Where the paths of instances, services and such end: any segment below a path that is always the same."""
+
+    route: Route
+    dialect: Dialect
+    name: str
+
+
+def _leaves(path: str, node: _Node) -> Iterator[tuple[tuple[str, str], _Leaf]]:
+    """Those below `node` whose segment can mean nothing else, by method and path. They are found without a search."""
+    if node.one is not None and not node.below and node.rest is None:
+        for method, (route, (name,)) in node.one.methods.items():
+            assert node.one.dialect is not None
+            yield (method, path), _Leaf(route, node.one.dialect, name)
+    for segment, below in node.below.items():
+        yield from _leaves(f"{path}/{segment}", below)
+
+
 class Router:
     """One of the `surfaces` has the prefix `/`."""
 
@@ -91,6 +109,7 @@ class Router:
                 self._reach(prefix).dialect = surface.dialect
             for route in surface.routes:
                 self._add(surface.dialect, route)
+        self._leaves = dict(_leaves("", self._root))
 
     def _reach(self, path: str) -> _Node:
         node = self._root
@@ -108,6 +127,13 @@ class Router:
 
     def match(self, method: str, raw_path: str) -> Match:
         """Raises `Rejected` (`unknown_path`, `method_not_allowed`). HEAD is answered wherever GET is."""
+        prefix, _, last = raw_path.rpartition("/")
+        leaf = self._leaves.get((method, prefix))
+        if leaf is not None and last:
+            return Match(leaf.route, leaf.dialect, {leaf.name: _decoded(last)})
+        return self._search(method, raw_path)
+
+    def _search(self, method: str, raw_path: str) -> Match:
         node, values = self._root, []
         segments = _segments(raw_path)
         for at, segment in enumerate(segments):
