@@ -2,12 +2,9 @@
 
 from datetime import datetime
 
-import msgspec
-
-from muster.cli.answers import GuardState
 from muster.cli.table import plain
 from muster.cli.verbs.guard import table_of
-from muster.httpapi.bodies import GuardReport, RegistryGuard, ZoneGuard
+from muster.wire.answers import GuardReport, RegistryGuard, ZoneGuard
 
 NOON = datetime(2026, 3, 1, 12, 0, 5)  # noqa: DTZ001 - the table tells local time
 WALL_MS = int(NOON.timestamp() * 1000)
@@ -15,8 +12,7 @@ CALM = RegistryGuard(suspect=False, state="clear", reason="", since_ms=0, exit="
 
 
 def rows(*zones: ZoneGuard, registry: RegistryGuard = CALM) -> list[str]:
-    sent = msgspec.json.encode(GuardReport(held=True, registry=registry, zones=list(zones)))
-    return plain(table_of(msgspec.json.decode(sent, type=GuardState))).splitlines()[1:]
+    return plain(table_of(GuardReport(held=True, registry=registry, zones=list(zones)))).splitlines()[1:]
 
 
 def test_a_hold_says_when_it_began() -> None:

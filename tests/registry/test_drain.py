@@ -6,8 +6,9 @@ import pytest
 
 from muster.core.state import ServiceKey
 from muster.model import limits
-from muster.registry.drain import CannotAcknowledge, DrainAnswer, Subscribers, Unacknowledged
+from muster.registry.drain import Subscribers
 from muster.testing.simulation.loop import in_virtual_time
+from muster.wire.answers import CannotAcknowledge, DrainAnswer, Unacknowledged
 
 WEB = ServiceKey("default", "web")
 API = ServiceKey("default", "api")

@@ -17,7 +17,6 @@ from muster.httpapi.watch import Subscription, Watch
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.registry.clock import Clock
-from muster.registry.drain import DrainAnswer
 from muster.registry.registry import Registry
 from muster.registry.store import Stored, StoreUnavailable
 from muster.registry.writer import Decided
@@ -26,6 +25,7 @@ from muster.testing.simulation.loop import Process
 from muster.testing.simulation.network import Pipe
 from muster.testing.stores import Fate, Fault, LossyStore
 from muster.web.pulse import Pulse
+from muster.wire.answers import DrainAnswer
 
 if TYPE_CHECKING:
     from tests.simulation.world import World

@@ -9,9 +9,9 @@ import msgspec
 
 from muster.client.errors import RegistryError
 from muster.client.http import Request, Requests, part
+from muster.wire.answers import Services
 from muster.wire.view import InstanceList
 
-from .answers import Services
 from .failures import Failure
 
 LONGEST_S = 1.0

@@ -13,9 +13,9 @@ from random import Random
 from typing import ClassVar
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import asdict, replace
 
+from muster.wire.answers import Registered
 from muster.wire.registration import RegisterBody
 
 from .address import Registry, towards
@@ -30,20 +30,6 @@ from .timing import Timing
 log = logging.getLogger(__name__)
 
 _FAILURES = (RegistryError, Lost, OSError, ValueError)
-
-
-class Lease(Struct, frozen=True):
-    ttl: float
-    interval: float
-
-
-class Granted(Struct, frozen=True):
-    """The registry's answer to a registration."""
-
-    instance_id: str
-    generation: int
-    lease: Lease | None = None
-    owner_secret: str = ""
 
 
 class Keeping:
@@ -124,10 +110,10 @@ class Keeping:
         host = self._body.host or towards(self._access.registries[0])
         body = said(replace(self._body, host=host))
         granted = msgspec.json.decode(
-            self._requests.send(Request("POST", "/register", body=body)).body, type=Granted
+            self._requests.send(Request("POST", "/register", body=body)).body, type=Registered
         )
         with self.changed:
-            self.id, self._secret = granted.instance_id, self._secret or granted.owner_secret
+            self.id, self._secret = granted.instance_id, self._secret or granted.owner_secret or ""
             interval = granted.lease.interval if granted.lease else None
             self.tenure.granted(self._clock(), granted.generation, interval)
             self.registrations += 1

@@ -8,23 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from muster.model.check import Health
-from muster.model.instance import LeaseTerms
 from muster.observe.history import HistoryLine
 from muster.wire.registration import Scalar
-
-
-class Registered(Struct, frozen=True, omit_defaults=True):
-    """`lease` is null for a static instance; `owner_secret` is told once, to who asked to have one made."""
-
-    service: str
-    instance_id: str
-    namespace: str
-    generation: int
-    revision: int
-    epoch: str
-    status: str
-    lease: LeaseTerms | None
-    owner_secret: str | None = None
+from muster.wire.view import InstanceView
 
 
 class Heartbeat(Struct, frozen=True, gc=False, forbid_unknown_fields=True):
@@ -129,31 +115,14 @@ class FactsDetail(Struct, frozen=True):
     failing_since: int
 
 
-class InstanceDetail(Struct, frozen=True):
-    """Everything known of one instance. `reason` says why its status is what it is; `suspicion` that it is being probed."""
+class InstanceDetail(InstanceView, frozen=True):
+    """What callers see of one instance, and everything else that is known of it. `reason` says why its status is what it is;
+    `suspicion` that it is being probed."""
 
-    instance_id: str
-    service: str
-    namespace: str
-    host: str
-    port: int
-    endpoints: list[dict[str, str | int]]
-    zone: str
-    region: str
-    version: str
-    deployment_group: str
-    weight: int
-    tags: tuple[str, ...]
-    metadata: dict[str, str]
-    status: str
     reason: str
     discoverable: bool
-    overdue: bool
     held: bool
-    generation: int
-    revision: int
     incarnation: str
-    registered_at: int
     changed_at: int
     guarded: bool
     lease: LeaseDetail | None
@@ -162,50 +131,6 @@ class InstanceDetail(Struct, frozen=True):
     session: bool
     suspicion: str | None
     reached: bool
-
-
-class ServiceSummary(Struct, frozen=True):
-    service: str
-    instances: int
-    discoverable: int
-    revision: int
-    statuses: dict[str, int]
-
-
-class Services(Struct, frozen=True):
-    revision: int
-    epoch: str
-    settled: bool
-    services: list[ServiceSummary]
-
-
-class ZoneGuard(Struct, frozen=True):
-    """`state`: clear, held or released. `since_ms`: when the hold began, wall-clock ms, 0 while there is none. `exit`: how it ends."""
-
-    zone: str
-    state: str
-    reason: str
-    since_ms: int
-    leased: int
-    silent: int
-    seen: bool
-    exit: str
-
-
-class RegistryGuard(Struct, frozen=True):
-    suspect: bool
-    state: str
-    reason: str
-    since_ms: int
-    exit: str
-
-
-class GuardReport(Struct, frozen=True):
-    """`held`: anything is protected from leaving by silence now."""
-
-    held: bool
-    registry: RegistryGuard
-    zones: list[ZoneGuard]
 
 
 class Lag(Struct, frozen=True):

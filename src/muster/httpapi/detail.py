@@ -2,50 +2,33 @@
 
 from __future__ import annotations
 
+from msgspec.structs import asdict
+
 from muster.core.checks import Tracker
 from muster.core.leases import Lease
 from muster.core.state import Entry
 from muster.httpapi import bodies
 from muster.model.record import reason_of
 from muster.registry.registry import Registry
+from muster.wire import view
 
 
 def detail_of(registry: Registry, entry: Entry) -> bodies.InstanceDetail:
-    record, machine = entry.record, registry.machine
-    instance, facts, now = record.instance, record.facts, registry.now()
-    lease = machine.leases.get(record.key)
-    suspicion = machine.suspicions.get(record.key)
+    record, now, standing = entry.record, registry.now(), registry.standing(entry)
     return bodies.InstanceDetail(
-        instance_id=instance.id,
-        service=instance.service,
-        namespace=instance.namespace,
-        host=instance.host,
-        port=instance.port,
-        endpoints=[{"name": e.name, "port": e.port, "protocol": e.protocol} for e in instance.endpoints],
-        zone=instance.zone,
-        region=instance.region,
-        version=instance.version,
-        deployment_group=instance.deployment_group,
-        weight=instance.weight,
-        tags=instance.tags,
-        metadata=instance.metadata,
-        status=entry.status,
-        reason=reason_of(facts),
+        **asdict(view.of(record, entry.revision)),
+        reason=reason_of(record.facts),
         discoverable=entry.discoverable,
-        overdue=facts.overdue,
-        held=machine.guard.holds(instance.zone, record.key),
-        generation=record.generation,
-        revision=entry.revision,
+        held=standing.held,
         incarnation=record.incarnation,
-        registered_at=record.registered_at,
         changed_at=record.changed_at,
         guarded=bool(record.owner),
-        lease=_lease(lease, now) if lease else None,
+        lease=_lease(standing.lease, now) if standing.lease else None,
         facts=_facts(entry),
-        checks=[_check(tracker, now) for tracker in machine.checks.of(record.key)],
-        session=(record.key, record.generation) in machine.sessions,
-        suspicion=suspicion.cause if suspicion else None,
-        reached=record.key in machine.suspicions.reached,
+        checks=[_check(tracker, now) for tracker in standing.checks],
+        session=standing.session,
+        suspicion=standing.suspicion,
+        reached=standing.reached,
     )
 
 
@@ -87,19 +70,15 @@ def _of_check(tracker: Tracker) -> str:
 
 def explain(registry: Registry, entry: Entry, zone: str) -> bodies.Explanation:
     """Why callers do or do not get the instance. `zone`: the caller's, empty if it does not matter."""
-    record, facts = entry.record, entry.record.facts
+    record, facts, standing = entry.record, entry.record.facts, registry.standing(entry)
     because = [f"it is {entry.status}: {reason_of(facts)}"]
     if facts.overdue:
         because.append("its heartbeat is overdue: callers prefer others while there are enough")
-    if registry.machine.guard.holds(record.instance.zone, record.key):
+    if standing.held:
         because.append("the guard holds its zone: silence does not take it out")
-    if registry.machine.suspicions.get(record.key):
+    if standing.suspicion:
         because.append("a suspicion is being checked by probes")
-    because += [
-        _of_check(tracker)
-        for tracker in registry.machine.checks.of(record.key)
-        if tracker.health != "passing"
-    ]
+    because += [_of_check(tracker) for tracker in standing.checks if tracker.health != "passing"]
     if zone and zone != record.instance.zone:
         because.append(f"it is in zone {record.instance.zone!r}, its caller in {zone!r}")
     if record.instance.weight == 0:

@@ -20,7 +20,7 @@ from muster.observe.metrics import CONTENT_TYPE, Metrics
 from muster.registry.registry import Registry
 from muster.web.listener import Listener
 from muster.web.message import Download, Request, Response, answer
-from muster.wire import filters, strict
+from muster.wire import answers, filters, strict
 
 PIECE_BYTES = 256 * 1024
 
@@ -76,7 +76,7 @@ class Operations:
 
     def status(self, request: Request) -> Response:
         request.only()
-        registry, machine, listener = self._registry, self._registry.machine, self._listener
+        registry, listener, figures = self._registry, self._listener, self._registry.figures()
         p50, p99, most = (round(lag * 1000, 2) for lag in self._lag.quantiles(0.5, 0.99, 1.0))
         status = bodies.Status(
             version=__version__,
@@ -85,15 +85,15 @@ class Operations:
             revision=registry.revision,
             settled=registry.settled,
             uptime_s=round(time.monotonic() - self._began, 1),
-            instances=len(machine.state),
-            services=sum(1 for _ in machine.state.services()),
-            leases=len(machine.leases),
+            instances=figures.instances,
+            services=figures.services,
+            leases=figures.leases,
             watchers=len(listener.pulse),
             sessions=self._streams.sessions,
             connections=len(listener),
-            suspicions=len(machine.suspicions),
+            suspicions=figures.suspicions,
             commands_waiting=registry.writer.waiting,
-            held_zones=machine.guard.held_zones(),
+            held_zones=figures.held_zones,
             loop_lag_ms=bodies.Lag(p50, p99, most),
             store=self._store,
             store_trouble=registry.writer.trouble,
@@ -106,12 +106,12 @@ class Operations:
     def targets(self, request: Request) -> Response:
         """A registry that began a moment ago and knows nobody yet says so, and Prometheus keeps the targets it has."""
         request.only("service", "port", *filters.PARAMETERS)
-        state, registry = self._registry.machine.state, self._registry
-        if not len(state) and not registry.settled:
+        registry = self._registry
+        if not registry.figures().instances and not registry.settled:
             raise Unavailable("unsettled", "this registry began a moment ago and has heard of nobody yet")
         services = [name.lower() for name in request.query.get("service", [])]
         filter = filters.parse(request.query)
-        return Response(200, targets.body(state, request.namespace, services, request.one("port"), filter))
+        return Response(200, targets.body(registry, request.namespace, services, request.one("port"), filter))
 
     # --- Guard ------------------------------------------------------------------------------------------------------
 
@@ -119,15 +119,15 @@ class Operations:
         request.only()
         return answer(self._guard())
 
-    def _guard(self) -> bodies.GuardReport:
+    def _guard(self) -> answers.GuardReport:
         whole, *zones = self._registry.guard_report()
-        return bodies.GuardReport(
+        return answers.GuardReport(
             held=any(report.state == "held" for report in (whole, *zones)),
-            registry=bodies.RegistryGuard(
+            registry=answers.RegistryGuard(
                 whole.state == "held", whole.state, whole.reason, whole.since_ms, whole.exit
             ),
             zones=[
-                bodies.ZoneGuard(
+                answers.ZoneGuard(
                     zone=report.zone or "",
                     state=report.state,
                     reason=report.reason,

@@ -20,7 +20,7 @@ from muster.web.known import Known
 from muster.web.listener import Listener
 from muster.web.message import Request, Response, answer
 from muster.web.stream import Stream
-from muster.wire import events, filters
+from muster.wire import answers, events, filters
 from muster.wire.filters import Filter
 
 
@@ -85,7 +85,7 @@ class Reads:
         if snapshot.exists:
             return snapshot.revision > index
         # It has no revision of its own: that of the registry moves with everybody else's changes.
-        return self._registry.machine.feed.since(key, index) != []
+        return self._registry.feed.since(key, index) != []
 
     def _key(self, request: Request) -> ServiceKey:
         name = names.service_name(request.params["name"], dots=self._dots)
@@ -93,16 +93,16 @@ class Reads:
 
     def services(self, request: Request) -> Response:
         request.only()
-        state, namespace = self._registry.machine.state, request.namespace
-        found = sorted(key for key in state.services() if key.namespace == namespace)
+        namespace = request.namespace
+        found = sorted(key for key in self._registry.services() if key.namespace == namespace)
         summaries = [self._summary(key) for key in found]
         return answer(
-            bodies.Services(self._registry.revision, self._registry.epoch, self._registry.settled, summaries)
+            answers.Services(self._registry.revision, self._registry.epoch, self._registry.settled, summaries)
         )
 
-    def _summary(self, key: ServiceKey) -> bodies.ServiceSummary:
-        counts = self._registry.machine.state.statuses(key)
-        return bodies.ServiceSummary(
+    def _summary(self, key: ServiceKey) -> answers.ServiceSummary:
+        counts = self._registry.statuses(key)
+        return answers.ServiceSummary(
             service=key.name,
             instances=sum(counts.values()),
             discoverable=sum(count for status, count in counts.items() if status in DISCOVERABLE),

@@ -12,8 +12,8 @@ from muster.httpapi.targets import Group
 from muster.httpapi.writes import Writes
 from muster.model import limits
 from muster.model.policy import Policy
-from muster.registry.drain import DrainAnswer
 from muster.web.router import Parameter, Route
+from muster.wire import answers
 from muster.wire.registration import RegisterBody
 from muster.wire.view import InstanceList
 
@@ -55,7 +55,7 @@ def _registering(writes: Writes) -> list[Route]:
             writes.register,
             "Register an instance, or say again what it is.",
             body=RegisterBody,
-            returns=bodies.Registered,
+            returns=answers.Registered,
             status=201,
             body_limit=limits.BODY_BYTES,
             errors=("superseded", "draining", "not_owner", "limit_reached", *WRITTEN),
@@ -112,7 +112,7 @@ def _changing(writes: Writes) -> list[Route]:
             writes.drain,
             "Take the instance out and wait until its callers know.",
             query=(GENERATION, Parameter("wait", "How long to wait for acknowledgements, such as 5s.")),
-            returns=DrainAnswer,
+            returns=answers.DrainAnswer,
             errors=(*ADDRESSED, *WRITTEN),
             body_limit=1024,
         ),
@@ -165,7 +165,7 @@ def _looking(reads: Reads) -> list[Route]:
             "/v1/services",
             reads.services,
             "Every service, with its instances by status.",
-            returns=bodies.Services,
+            returns=answers.Services,
         ),
         Route(
             "GET",
@@ -288,7 +288,11 @@ def _steering(policies: Policies) -> list[Route]:
 def _operating(operations: Operations) -> list[Route]:
     return [
         Route(
-            "GET", "/v1/guard", operations.guard, "What the guard holds, and why.", returns=bodies.GuardReport
+            "GET",
+            "/v1/guard",
+            operations.guard,
+            "What the guard holds, and why.",
+            returns=answers.GuardReport,
         ),
         Route(
             "POST",
@@ -296,7 +300,7 @@ def _operating(operations: Operations) -> list[Route]:
             operations.release,
             "End a hold.",
             body=bodies.Release,
-            returns=bodies.GuardReport,
+            returns=answers.GuardReport,
             errors=("not_held",),
             body_limit=4096,
         ),

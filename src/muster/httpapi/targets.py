@@ -19,8 +19,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from muster.core.state import Entry, State, View
+from muster.core.state import Entry, View
 from muster.model.instance import Endpoint, Instance
+from muster.registry.registry import Registry
 from muster.wire.filters import KNOWN_STATUSES, Filter
 
 REGISTERED: Final = tuple(status for status in KNOWN_STATUSES if status != "expired")
@@ -36,16 +37,16 @@ class Group(Struct, frozen=True):
     labels: dict[str, str]
 
 
-def body(state: State, namespace: str, services: Sequence[str], port: str, filter: Filter) -> bytes:
+def body(registry: Registry, namespace: str, services: Sequence[str], port: str, filter: Filter) -> bytes:
     """The list as JSON; of `services`, or of all if none is named. `port`: an endpoint's name, or ""."""
     if not filter.statuses:
         filter = msgspec.structs.replace(filter, statuses=REGISTERED)
     found = sorted(
         key
-        for key in state.services()
+        for key in registry.services()
         if key.namespace == namespace and (not services or key.name in services)
     )
-    parts = (_part(state.snapshot(key).view(filter), port) for key in found)
+    parts = (_part(registry.snapshot(key).view(filter), port) for key in found)
     return b"[" + b",".join(part for part in parts if part) + b"]"
 
 

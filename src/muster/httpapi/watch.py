@@ -83,7 +83,7 @@ class Watch:
 
     def _resume(self, revision: int) -> None:
         """Go on from the reader's position where the feed still reaches it; snapshots where it does not."""
-        feed = self._registry.machine.feed
+        feed = self._registry.feed
         for service in self._asked.services:
             known = feed.since(service, revision) is not None
             self._sent[service] = revision if known else UNSENT
@@ -164,7 +164,7 @@ class Watch:
         self._sent[service] = snapshot.revision
         told: frames.Frames | bool | None = False
         if since != UNSENT:
-            told = frames.delta(view, self._asked.filter, self._registry.machine.feed, since)
+            told = frames.delta(view, self._asked.filter, self._registry.feed, since)
         if told is False:
             told = frames.snapshot(view, settled=self._registry.settled)
         if isinstance(told, frames.Frames):
@@ -181,7 +181,7 @@ class Watch:
         pending = self._registry.hub.pending
         if not self._behind and (len(self._sent) == 1 or pending.isdisjoint(self._sent)):
             return low
-        feed = self._registry.machine.feed
+        feed = self._registry.feed
         for service, sent in self._sent.items():
             if sent == UNSENT:
                 return None

@@ -19,7 +19,7 @@ from muster.model.errors import Rejected, Unavailable, invalid
 from muster.model.record import instance_key
 from muster.registry.registry import Registry, owner_digest
 from muster.web.message import NO_CONTENT, Request, Response, answer
-from muster.wire import registration, strict
+from muster.wire import answers, registration, strict
 
 OWNER_HEADER = b"muster-owner-secret"
 DEFAULT_NAMESPACE = re.compile(rb"(?:generation=(\d{1,19}))?")
@@ -63,9 +63,9 @@ class Writes:
         body = self._registered(entry, secret if minted else None)
         return answer(body, 201 if decided.changed else 200)
 
-    def _registered(self, entry: Entry, secret: str | None) -> bodies.Registered:
+    def _registered(self, entry: Entry, secret: str | None) -> answers.Registered:
         record = entry.record
-        return bodies.Registered(
+        return answers.Registered(
             service=record.instance.service,
             instance_id=record.instance.id,
             namespace=record.instance.namespace,

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from muster.model import limits
 from muster.observe.histogram import Histogram
 from muster.observe.lag import LagMeter
+from muster.registry.readings import Figures
 from muster.registry.registry import Registry
 
 OTHER = "(other)"
@@ -58,9 +59,10 @@ class Metrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         yield from self._instances()
-        yield from self._leases()
-        yield from self._guard()
-        yield from self._checks()
+        figures = self._registry.figures()
+        yield from self._leases(figures)
+        yield from self._guard(figures)
+        yield from self._checks(figures)
         yield from self._edges()
         yield _histogram(
             "muster_loop_lag_seconds", "Lateness of the event loop's timers.", self._lag.histogram
@@ -73,12 +75,11 @@ class Metrics(Collector):
         )
 
     def _instances(self) -> Iterator[Metric]:
-        state = self._registry.machine.state
         counts = Counter[tuple[str, str, str]](
             {
                 (*key, status): count
-                for key in state.services()
-                for status, count in state.statuses(key).items()
+                for key in self._registry.services()
+                for status, count in self._registry.statuses(key).items()
             }
         )
         family = GaugeMetricFamily(
@@ -107,15 +108,14 @@ class Metrics(Collector):
             bounded[(namespace, service, status) if known else (OTHER, OTHER, status)] += count
         return bounded
 
-    def _leases(self) -> Iterator[Metric]:
-        machine = self._registry.machine
-        yield _counter("muster_heartbeats_total", "Renewals taken.", machine.leases.renewals)
-        yield _counter("muster_lease_expiries_total", "Leases that lapsed.", machine.expiries)
-        yield _counter("muster_registrations_total", "Registrations granted.", machine.registrations)
-        yield _gauge("muster_leases", "Leases held.", len(machine.leases))
-        yield _gauge("muster_suspicions", "Suspicions being confirmed.", len(machine.suspicions))
+    def _leases(self, figures: Figures) -> Iterator[Metric]:
+        yield _counter("muster_heartbeats_total", "Renewals taken.", figures.renewals)
+        yield _counter("muster_lease_expiries_total", "Leases that lapsed.", figures.expiries)
+        yield _counter("muster_registrations_total", "Registrations granted.", figures.registrations)
+        yield _gauge("muster_leases", "Leases held.", figures.leases)
+        yield _gauge("muster_suspicions", "Suspicions being confirmed.", figures.suspicions)
 
-    def _guard(self) -> Iterator[Metric]:
+    def _guard(self, figures: Figures) -> Iterator[Metric]:
         leased = GaugeMetricFamily("muster_zone_leases", "Leased instances by zone.", labels=["zone"])
         overdue = GaugeMetricFamily(
             "muster_zone_overdue", "Silent leased instances by zone.", labels=["zone"]
@@ -130,16 +130,15 @@ class Metrics(Collector):
         yield _gauge(
             "muster_registry_suspect",
             "1 while the registry doubts itself.",
-            self._registry.machine.guard.suspect,
+            figures.suspect,
         )
 
-    def _checks(self) -> Iterator[Metric]:
-        checks = self._registry.machine.checks
+    def _checks(self, figures: Figures) -> Iterator[Metric]:
         results = CounterMetricFamily("muster_check_results", "Check results.", labels=["result"])
-        for result, count in sorted(checks.results.items()):
+        for result, count in sorted(figures.check_results.items()):
             results.add_metric([result], count)
         yield results
-        yield _counter("muster_check_flaps_total", "Checks that fell after they had passed.", checks.flaps)
+        yield _counter("muster_check_flaps_total", "Checks that fell after they had passed.", figures.flaps)
 
     def _edges(self) -> Iterator[Metric]:
         edge = self._edge

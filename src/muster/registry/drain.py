@@ -12,12 +12,11 @@ import math
 from collections.abc import Callable
 from typing import Protocol
 
-from msgspec import Struct
-
 from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.registry.pollers import Pollers
 from muster.registry.waiting import within
+from muster.wire.answers import CannotAcknowledge, DrainAnswer, Unacknowledged
 
 
 class Stream(Protocol):
@@ -28,32 +27,6 @@ class Stream(Protocol):
     acknowledges: bool
 
     def ask_ack(self, service: ServiceKey, revision: int) -> None: ...
-
-
-class Unacknowledged(Struct, frozen=True):
-    """A subscriber that has not said that it knows. `subscriber` is a stream's name or `poller`."""
-
-    subscriber: str
-    address: str
-
-
-class CannotAcknowledge(Struct, frozen=True):
-    """Readers that have no way to say so. `plain_streams`: streams that did not promise; `plain_reads_s`: the age in seconds
-    that an answer to a plain look-up may have reached in the hands of whoever asked, 0 if nobody did lately."""
-
-    plain_streams: int
-    plain_reads_s: float
-
-
-class DrainAnswer(Struct, frozen=True):
-    """`safe`: every subscriber that can acknowledge has done so."""
-
-    safe: bool
-    waited_ms: int
-    revision: int
-    unacknowledged: list[Unacknowledged]
-    unacknowledged_count: int
-    cannot_acknowledge: CannotAcknowledge
 
 
 class Subscribers:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
 
 from muster.core.commands import Command, Revive
+from muster.core.feed import Feed
 from muster.core.guard import HoldReport, Rules
 from muster.core.leases import Renewal
 from muster.core.machine import Ask, Machine
@@ -21,14 +22,16 @@ from muster.model import limits
 from muster.model import record as records
 from muster.model.check import Health, Result
 from muster.model.errors import Rejected
-from muster.model.record import Record
+from muster.model.record import Record, Status
 from muster.model.sharing import Sharing
+from muster.registry import readings
 from muster.registry.clock import Clock
 from muster.registry.drain import Subscribers
 from muster.registry.hub import Hub
 from muster.registry.policies import Policies
 from muster.registry.prober import Finding, Prober
 from muster.registry.probing import target_of, urgent
+from muster.registry.readings import Figures, Standing
 from muster.registry.seen import Seen
 from muster.registry.store import Changes, Compacted, EpochChanged, Put, Store, StoreUnavailable
 from muster.registry.waiting import Blocked, within
@@ -258,6 +261,24 @@ class Registry:
 
     def entry(self, key: str) -> Entry | None:
         return self.machine.state.get(key)
+
+    def services(self) -> Iterable[ServiceKey]:
+        return self.machine.state.services()
+
+    def statuses(self, service: ServiceKey) -> Mapping[Status, int]:
+        """How many instances of the service have each status."""
+        return self.machine.state.statuses(service)
+
+    @property
+    def feed(self) -> Feed:
+        """The last changes, in order."""
+        return self.machine.feed
+
+    def standing(self, entry: Entry) -> Standing:
+        return readings.standing(self.machine, entry)
+
+    def figures(self) -> Figures:
+        return readings.figures(self.machine)
 
     def guard_report(self) -> list[HoldReport]:
         return self.machine.guard.report(self.now())

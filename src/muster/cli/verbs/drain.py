@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import msgspec
 
-from muster.cli.answers import Drained
 from muster.cli.completing import instance_ids
 from muster.cli.connection import Target, owner_option, read, registry_options
 from muster.cli.durations import time_option
@@ -17,6 +17,7 @@ from muster.cli.progress import waiting
 from muster.cli.table import Table
 from muster.client.http import Request, part
 from muster.model import limits
+from muster.wire.answers import CannotAcknowledge, DrainAnswer
 
 
 @click.command()
@@ -41,23 +42,19 @@ def command(
     )
     with waiting("waiting until every reader knows"):
         told = read(target.connect(owner_secret_file).send(request), dict)
-    drained = msgspec.convert(told, Drained)
+    drained = msgspec.convert(told, DrainAnswer)
     show(told, output, lambda: _table(instance_id, drained))
     return Exit.OK if drained.safe else Exit.UNSAFE
 
 
-def _table(instance_id: str, drained: Drained) -> Table:
-    later = ", ".join(_silent(reader, lag) for reader, lag in drained.cannot_acknowledge.items() if lag)
-    waited = f"{drained.waited_ms:.0f} ms"
+def _table(instance_id: str, drained: DrainAnswer) -> Table:
+    waited, later = f"{drained.waited_ms} ms", ", ".join(_silent(drained.cannot_acknowledge))
     row = (instance_id, drained.safe, waited, drained.unacknowledged_count, later)
     return Table(("instance", "safe", "waited", "not acknowledged", "never acknowledge"), [row])
 
 
-def _silent(reader: str, lag: object) -> str:
-    """A way of reading that never acknowledges, in words where we know it."""
-    match reader:
-        case "plain_streams":
-            return f"{lag} streams that only listen" if lag != 1 else "1 stream that only listens"
-        case "plain_reads_s":
-            return f"answers up to {lag} s old"
-    return f"{reader} {lag}"
+def _silent(readers: CannotAcknowledge) -> Iterator[str]:
+    if streams := readers.plain_streams:
+        yield f"{streams} streams that only listen" if streams != 1 else "1 stream that only listens"
+    if readers.plain_reads_s:
+        yield f"answers up to {readers.plain_reads_s} s old"

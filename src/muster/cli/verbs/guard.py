@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from muster.cli.answers import GuardState, SelfDoubt, ZoneGuard
 from muster.cli.connection import Target, read, registry_options
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
 from muster.client.http import Request
+from muster.wire.answers import GuardReport, RegistryGuard, ZoneGuard
 
 
 @click.group(invoke_without_command=True)
@@ -25,7 +25,7 @@ def command(ctx: click.Context, target: Target, output: Format) -> None:
     """
     if ctx.invoked_subcommand is None:
         told = target.connect().get("/guard", dict)
-        show(told, output, lambda: table_of(msgspec.convert(told, GuardState)))
+        show(told, output, lambda: table_of(msgspec.convert(told, GuardReport)))
 
 
 @command.command()
@@ -42,18 +42,18 @@ def release(target: Target, zone: str | None, everything: bool, output: Format) 
         raise click.UsageError("name the zone, or say --all")
     connection = target.connect()
     told: dict[str, object] = {}
-    for body in _held(connection.get("/guard", GuardState)) if everything else [{"zone": zone}]:
+    for body in _held(connection.get("/guard", GuardReport)) if everything else [{"zone": zone}]:
         told = read(connection.send(Request("POST", "/guard/release", body=body)), dict)
-    show(told, output, lambda: table_of(msgspec.convert(told, GuardState)))
+    show(told, output, lambda: table_of(msgspec.convert(told, GuardReport)))
 
 
-def _held(state: GuardState) -> list[dict[str, str | None]]:
+def _held(state: GuardReport) -> list[dict[str, str | None]]:
     """What to ask for to end every hold. Where there is none the registry says so: we ask for its own."""
     zones: list[dict[str, str | None]] = [{"zone": zone.zone} for zone in state.zones if zone.state == "held"]
     return zones if zones and not state.registry.suspect else [{}, *zones]
 
 
-def table_of(state: GuardState) -> Table:
+def table_of(state: GuardReport) -> Table:
     rows = list(map(_row, state.zones))
     if state.registry.suspect:
         rows.append(_own_row(state.registry))
@@ -68,11 +68,11 @@ def _row(zone: ZoneGuard) -> tuple[object, ...]:
     return (zone.zone or "(no zone)", zone.state, _since(zone.since_ms), *counts, zone.reason, zone.exit)
 
 
-def _own_row(doubt: SelfDoubt) -> tuple[object, ...]:
+def _own_row(doubt: RegistryGuard) -> tuple[object, ...]:
     counts = (None, None, None)
     return ("(whole registry)", "held", _since(doubt.since_ms), *counts, doubt.reason, doubt.exit)
 
 
-def _since(wall_ms: float | None) -> str:
+def _since(wall_ms: int) -> str:
     """In this machine's time zone."""
     return f"{datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone():%Y-%m-%d %H:%M:%S}" if wall_ms else ""

@@ -9,13 +9,13 @@ from typing import Any
 import click
 import msgspec
 
-from muster.cli.answers import Services
 from muster.cli.completing import instance_ids, service_names
 from muster.cli.connection import Connection, Target, registry_options
 from muster.cli.output import Format, output_option, show
 from muster.cli.progress import each_shown
 from muster.cli.table import Table
 from muster.client.http import part
+from muster.wire.answers import Services
 from muster.wire.filters import KNOWN_STATUSES
 from muster.wire.view import InstanceView
 

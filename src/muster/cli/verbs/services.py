@@ -5,10 +5,10 @@ from __future__ import annotations
 import click
 import msgspec
 
-from muster.cli.answers import Services, ServiceSummary
 from muster.cli.connection import Target, registry_options
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
+from muster.wire.answers import Services, ServiceSummary
 
 
 @click.command()

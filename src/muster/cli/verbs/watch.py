@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from muster.cli.answers import Services
 from muster.cli.completing import service_names
 from muster.cli.connection import Target, registry_options
 from muster.cli.exits import Exit
@@ -20,6 +19,7 @@ from muster.cli.picture import Line, Picture
 from muster.cli.spectator import Spectator
 from muster.cli.text import shown
 from muster.model import limits
+from muster.wire.answers import Services
 from muster.wire.events import NAMES, AliveEvent, Event
 
 COLOURS = {"+": "green", "~": "yellow", "-": "red", "!": "magenta", ".": "bright_black"}
