@@ -10,6 +10,7 @@ from muster.core.decide import decide
 from muster.core.feed import Feed
 from muster.core.state import ServiceKey, Snapshot, State
 from muster.httpapi import frames
+from muster.model import limits
 from muster.model.record import Record
 from muster.testing.builders import instance, register
 from muster.wire import events, sse
@@ -130,7 +131,29 @@ def test_a_mark_stands_on_the_last_message_of_a_state(registry: Registry) -> Non
 def test_what_is_no_longer_kept_cannot_be_told(registry: Registry) -> None:
     short = Feed(registry.state.revision)
     view = registry.state.snapshot(WEB).view(DEFAULT)
-    assert frames.delta(view, DEFAULT, short, 1) is False
+    assert frames.delta(view, DEFAULT, short, 1) == "too far"
+
+
+def test_who_is_further_behind_than_the_whole_is_large_gets_the_whole(registry: Registry) -> None:
+    since = registry.state.revision
+    for n in range(limits.CHANGES_BEHIND):
+        registry.put("a1", zone="a", weight=n)
+    view = registry.state.snapshot(WEB).view(DEFAULT)
+    [event] = registry.delta(since)
+    assert isinstance(event, events.UpsertEvent)
+    assert frames.delta(view, DEFAULT, registry.feed, since - 1) == "too far"
+
+
+def test_of_a_large_service_many_changes_are_less_than_the_whole(registry: Registry) -> None:
+    many = limits.CHANGES_BEHIND + 10
+    for n in range(many):
+        registry.put(f"c{n}")
+    since = registry.state.revision
+    for n in range(many):
+        registry.put(f"c{n % 2}", weight=n)
+    [event] = registry.delta(since)
+    assert isinstance(event, events.UpsertEvent)
+    assert len(event.instances) == 2
 
 
 def test_a_snapshot_goes_without_the_collector(registry: Registry) -> None:

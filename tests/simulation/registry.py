@@ -13,6 +13,7 @@ from muster.core import commands
 from muster.core.guard import Rules
 from muster.core.leases import Renewal
 from muster.core.state import Change
+from muster.httpapi.frames import Shared
 from muster.httpapi.watch import Subscription, Watch
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
@@ -107,6 +108,7 @@ class RegistryHost:
         self.streams: dict[str, Stream] = {}
         self.wall_offset = 0.0
         self._names = 0
+        self._shared = Shared()
         self._backup: list[Stored] = []
 
     # --- Life -------------------------------------------------------------------------------------------------------
@@ -232,7 +234,7 @@ class RegistryHost:
         registry, process = self._running(), self.process
         assert process is not None
         self._names += 1
-        stream = Stream(self, Watch(registry, asked, f"s{self._names}", reader))
+        stream = Stream(self, Watch(registry, self._shared, asked, f"s{self._names}", reader))
         stream.pipe = pipe = Pipe(
             process,
             take.process,

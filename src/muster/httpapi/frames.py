@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import Literal
 
 import msgspec
 
@@ -36,18 +37,23 @@ class Frames:
         return found
 
 
-@lru_cache(maxsize=1_024)
-def alive(epoch: str, low: int, digest: int, settled: bool) -> bytes:
-    """The pulse of all streams that stand where this one does and hold the same."""
+class Shared:
+    """The frames that go with no snapshot: `alive` for all streams that stand at one place and hold the same, `policy` for all of a
+    service. The latest are kept."""
+
+    def __init__(self) -> None:
+        self.alive = lru_cache(limits.ALIVE_FRAMES)(_alive)
+        self.policy = lru_cache(limits.POLICY_FRAMES)(_policy)
+
+
+def _alive(epoch: str, low: int, digest: int, settled: bool) -> bytes:
     name, body = events.encode(events.AliveEvent(low, f"{digest:016x}", settled))
     return sse.chunk(sse.frame(name, body, f"{epoch}:{low}"))
 
 
-@lru_cache(maxsize=256)
-def policy(service: str, revision: int, document: bytes | None) -> bytes:
-    """The policy of a service, for all of its streams."""
-    told = None if document is None else msgspec.json.decode(document)
-    return sse.chunk(sse.frame(*events.encode(events.PolicyEvent(service, revision, told))))
+def _policy(service: str, revision: int, document: bytes | None) -> bytes:
+    plain = None if document is None else msgspec.json.decode(document)
+    return sse.chunk(sse.frame(*events.encode(events.PolicyEvent(service, revision, plain))))
 
 
 def snapshot(view: View, *, settled: bool) -> Frames:
@@ -70,15 +76,19 @@ def _pages(view: View, settled: bool) -> Iterator[tuple[str, bytes]]:
         yield "snapshot", body
 
 
-def delta(view: View, filter: Filter, feed: Feed, since: int) -> Frames | bool | None:
-    """What leads from revision `since` to `view`: frames; None if nothing in the view changed; False if it cannot be told any more."""
+Delta = Frames | Literal["unchanged", "too far"]
+"""What leads from a revision to a view. `unchanged`: nothing in the view is different. `too far`: not all of the changes are kept, or
+they are more than a fresh snapshot, which is made for everybody and not for this one reader."""
+
+
+def delta(view: View, filter: Filter, feed: Feed, since: int) -> Delta:
     return view.once(f"delta {since}", lambda: _delta(view, filter, feed, since))
 
 
-def _delta(view: View, filter: Filter, feed: Feed, since: int) -> Frames | bool | None:
+def _delta(view: View, filter: Filter, feed: Feed, since: int) -> Delta:
     changes = feed.since(view.key, since)
-    if changes is None:
-        return False
+    if changes is None or len(changes) > max(limits.CHANGES_BEHIND, len(view.entries)):
+        return "too far"
     folded = _fold(changes)
     upserts = [after for _, after in folded if after is not None and _admits(filter, after)]
     gone = [
@@ -106,7 +116,7 @@ def _existed(now: int, folded: Iterable[tuple[Entry | None, Entry | None]]) -> b
     return now > 0
 
 
-def _messages(view: View, upserts: list[Entry], gone: list[events.Gone], *, existed: bool) -> Frames | None:
+def _messages(view: View, upserts: list[Entry], gone: list[events.Gone], *, existed: bool) -> Delta:
     name, revision = view.key.name, view.revision
     messages: list[tuple[str, bytes]] = []
     if upserts or (view.exists and not existed):
@@ -115,7 +125,7 @@ def _messages(view: View, upserts: list[Entry], gone: list[events.Gone], *, exis
         messages.append(("upsert", body))
     if gone or (existed and not view.exists):
         messages.append(events.encode(events.RemoveEvent(name, revision, tuple(gone), view.exists)))
-    return Frames(messages) if messages else None
+    return Frames(messages) if messages else "unchanged"
 
 
 def _admits(filter: Filter, entry: Entry) -> bool:

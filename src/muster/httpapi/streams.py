@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from muster.httpapi.frames import Shared
 from muster.httpapi.watch import Subscription, Watch
 from muster.registry.registry import Registry
 from muster.web.listener import Listener
@@ -12,6 +13,7 @@ class Streams:
     def __init__(self, registry: Registry, listener: Listener) -> None:
         self._registry = registry
         self._listener = listener
+        self._shared = Shared()
         self._opened = 0
         registry.on_reset(self._reset)
 
@@ -28,7 +30,7 @@ class Streams:
         self._opened += 1
         registry, name = self._registry, f"{self._registry.new_token()}-{self._opened}"
         headers = [(b"muster-subscriber", name.encode()), (b"muster-epoch", registry.epoch.encode())]
-        return Stream(self._listener, Watch(registry, asked, name, address), headers)
+        return Stream(self._listener, Watch(registry, self._shared, asked, name, address), headers)
 
     def _reset(self, reason: str) -> None:
         for watch in self.watches():

@@ -2,7 +2,7 @@
 
 It owns no queue. When a service changes it sends what leads from its position to now; when its socket is full it sends nothing,
 remembers which services are behind, and catches up from its position later: with the changes, or with a fresh snapshot if they
-are no longer kept. Frames come from `frames`, made once for all streams.
+are no longer kept or too many. Frames come from `frames`, made once for all streams.
 """
 
 from __future__ import annotations
@@ -40,12 +40,15 @@ class Subscription(Struct, frozen=True):
 
 
 class Watch:
-    """One stream. `name` is the subscriber's, `address` its peer's."""
+    """One stream. `shared` is all streams'; `name` is the subscriber's, `address` its peer's."""
 
     _send: Callable[[bytes], None]
 
-    def __init__(self, registry: Registry, asked: Subscription, name: str, address: str) -> None:
+    def __init__(
+        self, registry: Registry, shared: frames.Shared, asked: Subscription, name: str, address: str
+    ) -> None:
         self._registry = registry
+        self._shared = shared
         self._asked = asked
         self._sent: dict[ServiceKey, int] = {}
         self._behind: dict[ServiceKey, None] = {}
@@ -153,7 +156,7 @@ class Watch:
         held = self._registry.policies.latest(service)
         if held is not None and held.revision != self._policies.get(service):
             self._policies[service] = held.revision
-            self._send(frames.policy(service.name, held.revision, held.document))
+            self._send(self._shared.policy(service.name, held.revision, held.document))
 
     def _send_records(self, service: ServiceKey) -> None:
         snapshot = self._registry.snapshot(service)
@@ -162,13 +165,13 @@ class Watch:
             return
         view = snapshot.view(self._asked.filter)
         self._sent[service] = snapshot.revision
-        told: frames.Frames | bool | None = False
+        made: frames.Delta = "too far"
         if since != UNSENT:
-            told = frames.delta(view, self._asked.filter, self._registry.feed, since)
-        if told is False:
-            told = frames.snapshot(view, settled=self._registry.settled)
-        if isinstance(told, frames.Frames):
-            self._send(told.marked(self._mark(snapshot.revision)))
+            made = frames.delta(view, self._asked.filter, self._registry.feed, since)
+        if made == "too far":
+            made = frames.snapshot(view, settled=self._registry.settled)
+        if isinstance(made, frames.Frames):
+            self._send(made.marked(self._mark(snapshot.revision)))
 
     def _mark(self, revision: int) -> str:
         """The id for a message that ends at `revision`: `epoch:low-water`, or none while a service was never sent."""
@@ -203,7 +206,7 @@ class Watch:
         low = self._low_water(self._registry.revision)
         if low is None:
             return
-        self._send(frames.alive(self._registry.epoch, low, self._digest(), self._registry.settled))
+        self._send(self._shared.alive(self._registry.epoch, low, self._digest(), self._registry.settled))
 
     def _digest(self) -> int:
         snapshots = map(self._registry.snapshot, self._asked.services)

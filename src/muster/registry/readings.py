@@ -10,6 +10,7 @@ from muster.core.checks import Tracker
 from muster.core.leases import Lease
 from muster.core.machine import Machine
 from muster.core.state import Entry
+from muster.model.check import Result
 
 
 class Standing(Struct, frozen=True):
@@ -33,7 +34,7 @@ class Figures(Struct, frozen=True):
     renewals: int
     expiries: int
     registrations: int
-    check_results: Mapping[str, int]
+    check_results: Mapping[Result, int]
     flaps: int
     suspect: bool
     held_zones: list[str]

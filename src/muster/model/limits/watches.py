@@ -2,6 +2,12 @@
 
 FEED_CHANGES = 16_384
 """Changes kept for watchers that are behind; further back means a fresh snapshot."""
+CHANGES_BEHIND = 512
+"""A reader that is behind by more changes than this, and than its view has instances, gets a fresh snapshot: that is made once for
+everybody, changes from a position of its own for it alone."""
+ALIVE_FRAMES = 1_024
+POLICY_FRAMES = 256
+"""Frames kept for all streams: where many stand at one place, each is made once."""
 FOLD_S = 0.005
 """After a service's first change goes out, those within this time go out together."""
 SNAPSHOT_PAGE = 500
