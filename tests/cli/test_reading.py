@@ -24,7 +24,7 @@ def test_services(registry: FakeRegistry, capsys: Capsys) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert [line.split() for line in ran.out.splitlines()] == [
         ["service", "instances", "discoverable", "statuses"],
-        ["web", "2", "1", "-"],
+        ["web", "2", "1", "1", "healthy,", "1", "draining"],
     ]
 
 

@@ -229,16 +229,16 @@ class Checks:
 
     def _take(self, tracker: Tracker, result: Result, said: str, now: float) -> Health | None:
         self._say(tracker, result, said, now)
-        told = HEALTH_OF[result]
-        if told == tracker.standing:
+        health = HEALTH_OF[result]
+        if health == tracker.standing:
             tracker.streak = 0
             return None
         tracker.streak += 1
-        if told == "failing":
-            return told if tracker.streak >= tracker.check.fall else None
+        if health == "failing":
+            return health if tracker.streak >= tracker.check.fall else None
         if tracker.standing == "failing":
-            return told if self._risen(tracker, now) else None
-        return told
+            return health if self._risen(tracker, now) else None
+        return health
 
     def _risen(self, tracker: Tracker, now: float) -> bool:
         if tracker.streak < tracker.check.rise:

@@ -40,5 +40,5 @@ def _list(view: View, epoch: str, settled: bool) -> bytes:
 def _unknown(registry: Registry, key: ServiceKey) -> Response:
     extra = {"revision": registry.revision, "epoch": registry.epoch, "settled": registry.settled}
     detail = f"no instance of {key.name!r} is registered in namespace {key.namespace!r}"
-    told = refusal(Rejected("unknown_service", detail), extra)
-    return replace(told, headers=((b"muster-index", b"%d" % registry.revision),))
+    response = refusal(Rejected("unknown_service", detail), extra)
+    return replace(response, headers=((b"muster-index", b"%d" % registry.revision),))

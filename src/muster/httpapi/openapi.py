@@ -114,13 +114,13 @@ def _responses(route: Route, schema_of: dict[Any, Any]) -> dict[str, Any]:
     responses = {str(route.status): good}
     if route.status == 201:
         responses["200"] = {**good, "description": "Nothing changed: it was registered so already."}
-    told = schema_of[problem.Problem]
+    schema = schema_of[problem.Problem]
     by_status: dict[int, list[str]] = {}
     for code in codes_of(route):
         by_status.setdefault(CODES[code][0], []).append(code)
     for status, codes in sorted(by_status.items()):
         responses[str(status)] = {
             "description": ", ".join(codes),
-            "content": {problem.MEDIA_TYPE: {"schema": told}},
+            "content": {problem.MEDIA_TYPE: {"schema": schema}},
         }
     return responses

@@ -143,8 +143,8 @@ class Operations:
 
     def release(self, request: Request) -> Response:
         request.only()
-        told = strict.decode(_RELEASE, request.body) if request.body else bodies.Release()
-        self._registry.release_guard(told.zone)
+        asked = strict.decode(_RELEASE, request.body) if request.body else bodies.Release()
+        self._registry.release_guard(asked.zone)
         return answer(self._guard())
 
     # --- The rest ---------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ class Policies:
         etag = _etag(held)
         if etag in request.header(b"if-none-match"):
             return Response(304, headers=((b"etag", etag.encode()),))
-        return _told(service, held)
+        return _answer(service, held)
 
     async def write(self, request: Request) -> Response:
         """The whole document: what it leaves out has its default. Kept in its shortest form."""
@@ -36,7 +36,7 @@ class Policies:
         service = self._service(request)
         document = wire.encode(wire.decode(request.body))
         held = await self._registry.policies.put(service, document, _expected(request))
-        return _told(service, held)
+        return _answer(service, held)
 
     async def remove(self, request: Request) -> Response:
         request.only()
@@ -47,7 +47,7 @@ class Policies:
         return ServiceKey(request.namespace, names.service_name(request.params["service"], dots=self._dots))
 
 
-def _told(service: ServiceKey, held: Held) -> Response:
+def _answer(service: ServiceKey, held: Held) -> Response:
     assert held.document is not None
     body = bodies.ServicePolicy(service.name, service.namespace, held.revision, msgspec.Raw(held.document))
     return answer(body, headers=((b"etag", _etag(held).encode()),))
@@ -61,10 +61,10 @@ def _expected(request: Request) -> int | None:
     """The revision that must be there (RFC 9110, section 13.1): `If-Match: "17"`, or `If-None-Match: *` for none at all."""
     if request.header(b"if-none-match") == "*":
         return 0
-    told = request.header(b"if-match")
-    if told in ("", "*"):
+    condition = request.header(b"if-match")
+    if condition in ("", "*"):
         return None
-    number = told.removeprefix("W/").strip('"')
+    number = condition.removeprefix("W/").strip('"')
     if not number.isdecimal() or len(number) > 19:
         raise invalid("If-Match", 'must be the revision that was read, such as "17"')
     return int(number)

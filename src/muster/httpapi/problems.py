@@ -18,8 +18,8 @@ def refusal(error: Rejected | Unavailable, extra: Mapping[str, Any] | None = Non
     """The problem of an error. `extra` are extension members (RFC 9457 section 3.2)."""
     status, _ = CODES[error.code]
     field = error.field if isinstance(error, Rejected) else None
-    told = problems.problem(error.code, names.printable(error.detail, 1000), field)
-    body = problems.encode(told)
+    problem = problems.problem(error.code, names.printable(error.detail, 1000), field)
+    body = problems.encode(problem)
     if extra:
         body = msgspec.json.encode({**msgspec.json.decode(body), **extra})
     headers: list[tuple[bytes, bytes]] = []

@@ -84,11 +84,11 @@ def group(entry: Entry, endpoint: Endpoint) -> Group:
         "tags": f",{','.join(instance.tags)}," if instance.tags else "",
     }
     labels |= {f"metadata_{_NOT_IN_A_LABEL.sub('_', key)}": value for key, value in instance.metadata.items()}
-    told = {META + name: value for name, value in labels.items() if value}
+    named = {META + name: value for name, value in labels.items() if value}
     if endpoint.protocol == "https":
-        told["__scheme__"] = "https"
+        named["__scheme__"] = "https"
     host = f"[{instance.host}]" if ":" in instance.host else instance.host
-    return Group((f"{host}:{endpoint.port}",), told)
+    return Group((f"{host}:{endpoint.port}",), named)
 
 
 _encoder = msgspec.json.Encoder()

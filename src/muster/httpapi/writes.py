@@ -51,10 +51,10 @@ class Writes:
 
     async def _register(self, request: Request) -> Response:
         request.only()
-        told = registration.parse(request.body, request.namespace, dots=self._dots)
-        secret, minted = _secret(told.owner_secret, request.header(OWNER_HEADER))
+        asked = registration.parse(request.body, request.namespace, dots=self._dots)
+        secret, minted = _secret(asked.owner_secret, request.header(OWNER_HEADER))
         command = commands.Register(
-            told.instance, told.incarnation, told.starting, owner_digest(secret), self._registry.wall()
+            asked.instance, asked.incarnation, asked.starting, owner_digest(secret), self._registry.wall()
         )
         decided = await self._registry.command(command)
         entry = decided.entry
@@ -86,17 +86,17 @@ class Writes:
     async def amend(self, request: Request) -> Response:
         request.only("generation")
         key, generation, owner = self._addressed(request)
-        told = strict.decode(_AMENDMENT, request.body)
+        body = strict.decode(_AMENDMENT, request.body)
         command = commands.Amend(
             key,
             generation,
             owner,
             self._registry.wall(),
-            weight=None if told.weight is None else registration.weight(told.weight),
-            tags=None if told.tags is None else registration.tags(told.tags),
-            metadata=None if told.metadata is None else registration.metadata(told.metadata),
-            ready=told.ready,
-            override=told.override,
+            weight=None if body.weight is None else registration.weight(body.weight),
+            tags=None if body.tags is None else registration.tags(body.tags),
+            metadata=None if body.metadata is None else registration.metadata(body.metadata),
+            ready=body.ready,
+            override=body.override,
         )
         decided = await self._registry.command(command)
         if decided.entry is None:
@@ -192,29 +192,29 @@ class Writes:
     def suspect(self, request: Request) -> Response:
         """Hot. A caller could not reach the instance."""
         request.only("generation")
-        told = strict.decode(_SUSPECT, request.body) if request.body else bodies.Suspect()
+        body = strict.decode(_SUSPECT, request.body) if request.body else bodies.Suspect()
         key, generation, _ = self._addressed(request)
-        self._registry.report(key, generation or told.generation, request.connection.source)
+        self._registry.report(key, generation or body.generation, request.connection.source)
         return answer(bodies.Accepted(), 202)
 
     async def check(self, request: Request) -> Response:
         request.only("generation")
-        told = strict.decode(_CHECK, request.body)
+        body = strict.decode(_CHECK, request.body)
         key, generation, owner = self._addressed(request)
-        said = names.printable(told.output, limits.CHECK_OUTPUT_CHARS)
+        said = names.printable(body.output, limits.CHECK_OUTPUT_CHARS)
         health = await self._registry.push(
-            key, generation or told.generation, owner, told.check, told.result, said
+            key, generation or body.generation, owner, body.check, body.result, said
         )
         return answer(bodies.HealthNow(health))
 
     def acks(self, request: Request) -> Response:
         """Hot. A subscriber has applied these revisions."""
         request.only()
-        told = strict.decode(_ACKS, request.body)
+        body = strict.decode(_ACKS, request.body)
         namespace = request.namespace
-        for name, revision in told.services.items():
+        for name, revision in body.services.items():
             service = ServiceKey(namespace, name.lower())
-            self._registry.subscribers.acknowledged(told.subscriber, service, revision)
+            self._registry.subscribers.acknowledged(body.subscriber, service, revision)
         return NO_CONTENT
 
     def _addressed(self, request: Request) -> tuple[str, int, bytes]:
@@ -222,16 +222,16 @@ class Writes:
         return key, request.number("generation") or 0, owner_digest(request.header(OWNER_HEADER))
 
 
-def _secret(told: str | bool | None, sent: str) -> tuple[str, bool]:
+def _secret(asked: str | bool | None, sent: str) -> tuple[str, bool]:
     """(the owner secret an instance registers with, whether it was made here). `sent`: in the header.
 
     Who asks for one to be made and sends one has it from an earlier registration of the same id.
     """
-    if isinstance(told, str):
-        return told, False
+    if isinstance(asked, str):
+        return asked, False
     if sent:
         return registration.owner_secret(sent), False
-    return (secrets.token_urlsafe(24), True) if told else ("", False)
+    return (secrets.token_urlsafe(24), True) if asked else ("", False)
 
 
 _AMENDMENT = msgspec.json.Decoder(bodies.Amendment)

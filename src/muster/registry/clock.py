@@ -24,7 +24,7 @@ class Clock:
         self._wall = wall
         self._seen = monotonic()
         self._lost = 0.0
-        self._untold = 0.0
+        self._unreported = 0.0
 
     def now(self) -> float:
         seen = self._monotonic()
@@ -32,7 +32,7 @@ class Clock:
         self._seen = seen
         if gap > limits.CLOCK_JUMP_S:
             self._lost += gap
-            self._untold += gap
+            self._unreported += gap
         return seen - self._lost
 
     def wall(self) -> int:
@@ -40,5 +40,5 @@ class Clock:
 
     def pause(self) -> float:
         """The pauses since the last call (s), 0.0 for none."""
-        told, self._untold = self._untold, 0.0
-        return told
+        gap, self._unreported = self._unreported, 0.0
+        return gap

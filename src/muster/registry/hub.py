@@ -25,17 +25,17 @@ class Reader(Protocol):
 
 
 class Hub:
-    """`told` is called with the seconds from a change's commit to the last reader's turn, for the metrics."""
+    """`propagated` is called with the seconds from a change's commit to the last reader's turn, for the metrics."""
 
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        told: Callable[[float, int], None] = lambda seconds, readers: None,
+        propagated: Callable[[float, int], None] = lambda seconds, readers: None,
         *,
         fold: float = limits.FOLD_S,
     ) -> None:
         self._loop = loop
-        self._told = told
+        self._propagated = propagated
         self._fold = fold
         self._readers: dict[ServiceKey, dict[Reader, None]] = {}
         self._folding: dict[ServiceKey, float | None] = {}
@@ -108,4 +108,4 @@ class Hub:
                 self.pending.discard(service)
 
     def _done(self, committed: float, readers: int) -> None:
-        self._told(self._loop.time() - committed, readers)
+        self._propagated(self._loop.time() - committed, readers)

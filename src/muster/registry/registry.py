@@ -72,14 +72,14 @@ class Registry:
         rng: Random | None = None,
         rules: Rules = Rules(),
         retention: float = limits.EXPIRED_RETENTION_S,
-        told: Callable[[float, int], None] = lambda seconds, readers: None,
+        propagated: Callable[[float, int], None] = lambda seconds, readers: None,
     ) -> None:
         self._store = store
         self._prober = prober
         self._clock = clock or Clock()
         self._rng = rng or SystemRandom()
         self.machine = Machine(self._rng, rules, retention=retention)
-        self.hub = Hub(asyncio.get_running_loop(), told)
+        self.hub = Hub(asyncio.get_running_loop(), propagated)
         self.subscribers = Subscribers(self.now)
         self.blocked = Blocked(self.hub)
         self._sharing = Sharing()
@@ -192,9 +192,9 @@ class Registry:
 
     def _publish(self, changes: list[Change]) -> None:
         wall = self._clock.wall() if self._changed else 0
-        for told in self._changed:
+        for note in self._changed:
             for change in changes:
-                told(change, wall)
+                note(change, wall)
         self.hub.changed(dict.fromkeys(change.service for change in changes))
 
     # --- Time -------------------------------------------------------------------------------------------------------
@@ -297,10 +297,11 @@ class Registry:
         self.subscribers.stop()
         self.blocked.stop()
 
-    def on_change(self, told: Callable[[Change, int], None]) -> None:
-        """Call `told(change, wall_ms)` for every committed change, in order, before any reader hears of it: be brief."""
-        self._changed.append(told)
+    def on_change(self, note: Callable[[Change, int], None]) -> None:
+        """Call `note(change, wall_ms)` for every committed change, in order, before any reader hears of it: be brief."""
+        self._changed.append(note)
 
+<<<<<<< HEAD
     def on_load(self, told: Callable[[], None]) -> None:
         """Call `told()` after everything was loaded anew: whoever follows changes begins again from the state."""
         self._loaded.append(told)
@@ -308,6 +309,11 @@ class Registry:
     def on_reset(self, told: Callable[[str], None]) -> None:
         """Call `told(reason)` when another history begins."""
         self._resets.append(told)
+=======
+    def on_reset(self, reset: Callable[[str], None]) -> None:
+        """Call `reset(reason)` when another history begins."""
+        self._resets.append(reset)
+>>>>>>> f78d3e2 (the word told is for telling: other names where it named anything else; a store's name in the status is plain text)
 
     # --- What instances, callers and operators ask ------------------------------------------------------------------
 

@@ -220,7 +220,7 @@ def _registry(
         prober,
         rules=Rules(ratio=settings.guard.ratio, clear=settings.guard.window),
         retention=settings.expired_retention,
-        told=lambda seconds, readers: meters.propagation.observe(seconds),
+        propagated=lambda seconds, readers: meters.propagation.observe(seconds),
     )
     return registry.open()
 

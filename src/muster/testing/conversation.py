@@ -20,6 +20,7 @@ from muster.model.record import Facts, Record
 from muster.wire import events, problem, registration, sse
 from muster.wire import policy as policies
 from muster.wire import view as wire_view
+from muster.wire.answers import Registered, Services, ServiceSummary
 from muster.wire.events import AliveEvent, Event, ResetEvent, ResumedEvent
 from muster.wire.view import InstanceList, InstanceView
 
@@ -118,17 +119,16 @@ class Conversation(http.server.BaseHTTPRequestHandler):
             view = known if known is not None and same else registry.holdings.put(_view(instance))
             registry.incarnations[instance.id] = told.incarnation
             registry.news.notify_all()
-        lease = instance.lease and {"ttl": instance.lease.ttl, "interval": instance.lease.interval}
-        return 200 if same else 201, {
-            "service": instance.service,
-            "instance_id": instance.id,
-            "namespace": instance.namespace,
-            "generation": view.generation,
-            "revision": view.revision,
-            "epoch": registry.holdings.epoch,
-            "status": view.status,
-            "lease": lease,
-        }
+        return 200 if same else 201, Registered(
+            service=instance.service,
+            instance_id=instance.id,
+            namespace=instance.namespace,
+            generation=view.generation,
+            revision=view.revision,
+            epoch=registry.holdings.epoch,
+            status=view.status,
+            lease=instance.lease,
+        )
 
     def _heartbeat(self, seen: Seen, id: str) -> Reply:
         self._held(seen, id)
@@ -215,16 +215,16 @@ class Conversation(http.server.BaseHTTPRequestHandler):
     def _services(self, seen: Seen) -> Reply:
         held = self.registry.holdings
         services = [
-            {
-                "service": name,
-                "instances": held.count(name),
-                "discoverable": len(held.listed(name)),
-                "revision": held.revision_of(name),
-            }
+            ServiceSummary(
+                name,
+                held.count(name),
+                len(held.listed(name)),
+                held.revision_of(name),
+                held.statuses(name),
+            )
             for name in held.services()
         ]
-        head = {"revision": held.revision, "epoch": held.epoch, "settled": held.settled}
-        return 200, {**head, "services": services}
+        return 200, Services(held.revision, held.epoch, held.settled, services)
 
     def _instances(self, seen: Seen, service: str) -> Reply:
         held = self.registry.holdings

@@ -5,6 +5,7 @@ There are no leases and no checks here: an instance is what the test says it is,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
@@ -84,6 +85,10 @@ class Holdings:
 
     def count(self, service: str) -> int:
         return sum(v.service == service for v in self._views.values())
+
+    def statuses(self, service: str) -> dict[str, int]:
+        """How many instances of the service have each status."""
+        return Counter(view.status for view in self._views.values() if view.service == service)
 
     def exists(self, service: str) -> bool:
         return self.count(service) > 0

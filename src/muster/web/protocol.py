@@ -226,8 +226,8 @@ class MusterProtocol(HttpToolsProtocol):
             self.expect_100_continue = value.lower() == b"100-continue"
         self._incoming.head_bytes += len(name) + len(value)
         if len(self.headers) > limits.HEADERS or self._incoming.head_bytes > limits.HEAD_BYTES:
-            told = f"a head has at most {limits.HEADERS} headers and {limits.HEAD_BYTES} bytes"
-            self._refuse(Rejected("head_too_large", told))
+            detail = f"a head has at most {limits.HEADERS} headers and {limits.HEAD_BYTES} bytes"
+            self._refuse(Rejected("head_too_large", detail))
 
     def on_headers_complete(self) -> None:
         method = self.parser.get_method().decode("ascii")

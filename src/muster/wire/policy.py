@@ -53,8 +53,10 @@ def parse(value: object) -> Policy:
 
 def document(policy: Policy, *, full: bool = False) -> dict[str, Any]:
     """The policy in plain values: what differs from the defaults, or, `full`, every field."""
-    told = _all_fields(policy) if full else msgspec.json.decode(_encoder.encode(policy), type=dict[str, Any])
-    plain = {"format": policy.format} | told
+    fields = (
+        _all_fields(policy) if full else msgspec.json.decode(_encoder.encode(policy), type=dict[str, Any])
+    )
+    plain = {"format": policy.format} | fields
     shown = cast(dict[str, Any], _each_duration(plain, Policy, "", _to_text))
     if not full and shown.get("balancer", {}).keys() == {"name"}:
         shown["balancer"] = shown["balancer"]["name"]
@@ -80,9 +82,9 @@ def _each_duration(
 
 @cache
 def _fields(kind: type[Struct]) -> dict[str, types.Type]:
-    told = types.type_info(kind)
-    assert isinstance(told, types.StructType)
-    return {field.name: field.type for field in told.fields}
+    known = types.type_info(kind)
+    assert isinstance(known, types.StructType)
+    return {field.name: field.type for field in known.fields}
 
 
 def _is_duration(field: types.Type) -> bool:

@@ -78,40 +78,40 @@ _SECRET = re.compile(r"[!-+\--~]*")
 
 def parse(body: bytes, namespace: str, *, dots: bool = False) -> Registration:
     """Raises `Rejected`. `dots`: service names may hold dots."""
-    told = strict.decode(_decoder, body)
-    endpoints = _endpoints(told)
-    service = names.service_name(_required(told.service, told.service_name, "service"), dots=dots)
-    host = names.host(told.host)
+    sent = strict.decode(_decoder, body)
+    endpoints = _endpoints(sent)
+    service = names.service_name(_required(sent.service, sent.service_name, "service"), dots=dots)
+    host = names.host(sent.host)
     instance = Instance(
         namespace=namespace,
         service=service,
-        id=_id(told, service, host, endpoints[0].port),
+        id=_id(sent, service, host, endpoints[0].port),
         host=host,
         endpoints=endpoints,
-        zone=names.text(told.zone or "", "zone", limits.LABEL_CHARS),
-        region=names.text(told.region or "", "region", limits.LABEL_CHARS),
-        version=names.text(told.version or "", "version", limits.LABEL_CHARS),
+        zone=names.text(sent.zone or "", "zone", limits.LABEL_CHARS),
+        region=names.text(sent.region or "", "region", limits.LABEL_CHARS),
+        version=names.text(sent.version or "", "version", limits.LABEL_CHARS),
         deployment_group=names.text(
-            _either(told.deployment_group, told.deploymentGroup, "deployment_group") or "",
+            _either(sent.deployment_group, sent.deploymentGroup, "deployment_group") or "",
             "deployment_group",
             limits.LABEL_CHARS,
         ),
-        weight=weight(limits.WEIGHT_DEFAULT if told.weight is None else told.weight),
-        tags=tags(told.tags or []),
-        metadata=metadata(told.metadata or {}),
-        checks=_checks(told),
-        lease=_lease(told),
+        weight=weight(limits.WEIGHT_DEFAULT if sent.weight is None else sent.weight),
+        tags=tags(sent.tags or []),
+        metadata=metadata(sent.metadata or {}),
+        checks=_checks(sent),
+        lease=_lease(sent),
         deregister_critical_after=durations.seconds(
-            told.deregister_critical_after or 0.0, "deregister_critical_after"
+            sent.deregister_critical_after or 0.0, "deregister_critical_after"
         ),
     )
     return Registration(
         instance=instance,
-        incarnation=names.text(told.incarnation, "incarnation", limits.INCARNATION_CHARS),
-        starting=told.status == "starting",
-        owner_secret=owner_secret(told.owner_secret)
-        if isinstance(told.owner_secret, str)
-        else told.owner_secret or None,
+        incarnation=names.text(sent.incarnation, "incarnation", limits.INCARNATION_CHARS),
+        starting=sent.status == "starting",
+        owner_secret=owner_secret(sent.owner_secret)
+        if isinstance(sent.owner_secret, str)
+        else sent.owner_secret or None,
     )
 
 
@@ -137,15 +137,15 @@ def metadata(pairs: dict[str, Scalar]) -> dict[str, str]:
     """Values as text: JSON's true, false and null as such, numbers as written by JSON."""
     if len(pairs) > limits.METADATA_PAIRS:
         raise invalid("metadata", f"may hold {limits.METADATA_PAIRS} pairs, not {len(pairs)}")
-    told = {
+    pairs = {
         names.required(key, "metadata", limits.METADATA_KEY_CHARS): names.text(
             _as_text(value), f"metadata.{names.printable(key, 64)}", limits.METADATA_VALUE_CHARS
         )
         for key, value in pairs.items()
     }
-    if sum(len(key) + len(value) for key, value in told.items()) > limits.METADATA_BYTES:
+    if sum(len(key) + len(value) for key, value in pairs.items()) > limits.METADATA_BYTES:
         raise invalid("metadata", f"may hold {limits.METADATA_BYTES} characters in all")
-    return told
+    return pairs
 
 
 def _as_text(value: Scalar) -> str:
@@ -165,28 +165,28 @@ def _required(first: str | None, second: str | None, field: str) -> str:
     return value
 
 
-def _id(told: RegisterBody, service: str, host: str, port: int) -> str:
+def _id(sent: RegisterBody, service: str, host: str, port: int) -> str:
     """Without an id of its own an instance is known by where it listens, so that a retry is not another registration."""
-    given = _either(told.instance_id, told.instanceId, "instance_id")
+    given = _either(sent.instance_id, sent.instanceId, "instance_id")
     return names.instance_id(f"{service}-{host}-{port}" if given is None else given)
 
 
-def _endpoints(told: RegisterBody) -> tuple[Endpoint, ...]:
-    if not told.endpoints:
-        if told.port is None:
+def _endpoints(sent: RegisterBody) -> tuple[Endpoint, ...]:
+    if not sent.endpoints:
+        if sent.port is None:
             raise invalid("port", "is required")
-        return (Endpoint("default", names.port(told.port), _protocol(told.protocol, "protocol")),)
-    if told.port is not None and told.port != told.endpoints[0].port:
+        return (Endpoint("default", names.port(sent.port), _protocol(sent.protocol, "protocol")),)
+    if sent.port is not None and sent.port != sent.endpoints[0].port:
         raise invalid("port", "must be that of the first endpoint, or left out")
-    if len(told.endpoints) > limits.ENDPOINTS:
-        raise invalid("endpoints", f"may hold {limits.ENDPOINTS} endpoints, not {len(told.endpoints)}")
+    if len(sent.endpoints) > limits.ENDPOINTS:
+        raise invalid("endpoints", f"may hold {limits.ENDPOINTS} endpoints, not {len(sent.endpoints)}")
     endpoints = tuple(
         Endpoint(
             names.text(body.name or "default", f"endpoints[{n}].name", limits.LABEL_CHARS),
             names.port(body.port, field=f"endpoints[{n}].port"),
             _protocol(body.protocol, f"endpoints[{n}].protocol"),
         )
-        for n, body in enumerate(told.endpoints)
+        for n, body in enumerate(sent.endpoints)
     )
     if len({endpoint.name for endpoint in endpoints}) != len(endpoints):
         raise invalid("endpoints", "two endpoints have one name")
@@ -197,10 +197,10 @@ def _protocol(value: str | None, field: str) -> str:
     return names.required((value or "http").lower(), field, limits.LABEL_CHARS)
 
 
-def _checks(told: RegisterBody) -> tuple[Check, ...]:
-    endpoint = _either(told.health_endpoint, told.healthEndpoint, "health_endpoint")
+def _checks(sent: RegisterBody) -> tuple[Check, ...]:
+    endpoint = _either(sent.health_endpoint, sent.healthEndpoint, "health_endpoint")
     made = [] if endpoint is None else [checks.of_health_endpoint(endpoint)]
-    bodies = told.checks or []
+    bodies = sent.checks or []
     if len(made) + len(bodies) > limits.CHECKS:
         raise invalid("checks", f"may hold {limits.CHECKS} checks")
     made += [checks.parse(body, f"checks[{n}]", n) for n, body in enumerate(bodies)]
@@ -209,22 +209,22 @@ def _checks(told: RegisterBody) -> tuple[Check, ...]:
     return tuple(made)
 
 
-def _lease(told: RegisterBody) -> LeaseTerms | None:
-    if told.static:
-        if told.ttl is not None or told.heartbeat_interval is not None:
+def _lease(sent: RegisterBody) -> LeaseTerms | None:
+    if sent.static:
+        if sent.ttl is not None or sent.heartbeat_interval is not None:
             raise invalid("static", "a static instance has no lease: leave ttl and heartbeat_interval out")
         return None
     ttl = durations.seconds(
-        limits.LEASE_TTL_S if told.ttl is None else told.ttl,
+        limits.LEASE_TTL_S if sent.ttl is None else sent.ttl,
         "ttl",
         least=limits.LEASE_TTL_MIN_S,
         most=limits.LEASE_TTL_MAX_S,
     )
     longest = ttl / limits.HEARTBEATS_PER_TTL
-    if told.heartbeat_interval is None:
+    if sent.heartbeat_interval is None:
         return LeaseTerms(ttl, longest)
     return LeaseTerms(
-        ttl, durations.seconds(told.heartbeat_interval, "heartbeat_interval", least=0.1, most=longest)
+        ttl, durations.seconds(sent.heartbeat_interval, "heartbeat_interval", least=0.1, most=longest)
     )
 
 

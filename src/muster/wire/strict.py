@@ -65,14 +65,14 @@ def _named(message: str, type_: Any) -> Rejected:
     at = _AT.search(message)
     path = at[1] if at else ""
     text = message[: at.start()] if at else message
-    for pattern, told in ((_UNKNOWN, "is not a field here"), (_MISSING, "is required")):
+    for pattern, detail in ((_UNKNOWN, "is not a field here"), (_MISSING, "is required")):
         if match := pattern.search(text):
-            return invalid(f"{path}.{match[1]}" if path else match[1], told)
-    told = _told(text, type_, path)
-    return invalid(path, told) if path else Rejected("invalid_json", told)
+            return invalid(f"{path}.{match[1]}" if path else match[1], detail)
+    detail = _detail(text, type_, path)
+    return invalid(path, detail) if path else Rejected("invalid_json", detail)
 
 
-def _told(text: str, type_: Any, path: str) -> str:
+def _detail(text: str, type_: Any, path: str) -> str:
     if match := _EXPECTED.search(text):
         return f"must be {_in_words(match[1])}, not {_in_words(match[2])}"
     if _CHOICE.search(text) and (choices := _choices(type_, path)):
