@@ -137,15 +137,15 @@ def metadata(pairs: dict[str, Scalar]) -> dict[str, str]:
     """Values as text: JSON's true, false and null as such, numbers as written by JSON."""
     if len(pairs) > limits.METADATA_PAIRS:
         raise invalid("metadata", f"may hold {limits.METADATA_PAIRS} pairs, not {len(pairs)}")
-    pairs = {
+    texts = {
         names.required(key, "metadata", limits.METADATA_KEY_CHARS): names.text(
             _as_text(value), f"metadata.{names.printable(key, 64)}", limits.METADATA_VALUE_CHARS
         )
         for key, value in pairs.items()
     }
-    if sum(len(key) + len(value) for key, value in pairs.items()) > limits.METADATA_BYTES:
+    if sum(len(key) + len(value) for key, value in texts.items()) > limits.METADATA_BYTES:
         raise invalid("metadata", f"may hold {limits.METADATA_BYTES} characters in all")
-    return pairs
+    return texts
 
 
 def _as_text(value: Scalar) -> str:
