@@ -301,7 +301,6 @@ class Registry:
         """Call `note(change, wall_ms)` for every committed change, in order, before any reader hears of it: be brief."""
         self._changed.append(note)
 
-<<<<<<< HEAD
     def on_load(self, told: Callable[[], None]) -> None:
         """Call `told()` after everything was loaded anew: whoever follows changes begins again from the state."""
         self._loaded.append(told)
@@ -309,11 +308,6 @@ class Registry:
     def on_reset(self, told: Callable[[str], None]) -> None:
         """Call `told(reason)` when another history begins."""
         self._resets.append(told)
-=======
-    def on_reset(self, reset: Callable[[str], None]) -> None:
-        """Call `reset(reason)` when another history begins."""
-        self._resets.append(reset)
->>>>>>> f78d3e2 (the word told is for telling: other names where it named anything else; a store's name in the status is plain text)
 
     # --- What instances, callers and operators ask ------------------------------------------------------------------
 
