@@ -51,11 +51,7 @@ def withdrawn_and_back(town: Town, fault: str, callers: set[str]) -> None:
     with FAULTS[fault](bad):
         out = began + TRY_S + OUT_S
         town.notes.until_called(1, since=out + LOOK_S)
-        picked = Counter(
-            note.by
-            for note in town.notes.since(out)
-            if isinstance(note, Picked) and note.to == bad.name and note.at < out + LOOK_S
-        )
+        picked = trials(town, bad, out)
     healed = time.monotonic()
     town.notes.until_picked(bad.name, callers, since=healed)
     back = time.monotonic()
@@ -65,7 +61,7 @@ def withdrawn_and_back(town: Town, fault: str, callers: set[str]) -> None:
     calls = [note for note in town.notes.since(began) if isinstance(note, Called)]
     share = shares(town.notes.since(even))
     print(
-        f"{fault}: trials in {LOOK_S:g} s: {dict(picked)}; {len(calls)} calls, failed: {Counter(c.said for c in failed(calls))}"
+        f"{fault}: trials in {LOOK_S:g} s: {picked}; {len(calls)} calls, failed: {Counter(c.said for c in failed(calls))}"
     )
     print(
         f"{fault}: chosen again by all after {back - healed:.1f} s, share { ({k: round(v, 3) for k, v in sorted(share.items())}) }"
@@ -73,6 +69,12 @@ def withdrawn_and_back(town: Town, fault: str, callers: set[str]) -> None:
     assert all(count <= TRIALS_PER_S * LOOK_S for count in picked.values())
     assert failed(calls, "GET") == []
     assert share == pytest.approx(dict.fromkeys(town.members, 1 / len(town.members)), abs=0.08)
+
+
+def trials(town: Town, bad: Member, out: float) -> dict[str, int]:
+    """Caller -> how often it chose this instance all the same, for `LOOK_S` from `out` on."""
+    notes = (note for note in town.notes.since(out) if isinstance(note, Picked) and note.at < out + LOOK_S)
+    return dict(Counter(note.by for note in notes if note.to == bad.name))
 
 
 def fair(notes: list[Note], name: str) -> bool:
@@ -106,3 +108,29 @@ def test_an_instance_that_fails_is_left_alone_until_it_heals(
         for fault in faults:
             withdrawn_and_back(town, fault, by)
         town.hush()
+
+
+@pytest.mark.slow
+def test_without_a_policy_it_is_the_same_once_a_call_has_failed(tmp_path: Path) -> None:
+    """By default a call has 15 s, and nobody gives up an attempt before."""
+    callers = {"httpx", "httpx-async"}
+    with Town(tmp_path) as town:
+        town.serve(*(f"web-{n}" for n in range(1, 6)))
+        town.call(*callers)
+        for name in town.members:
+            town.notes.until_picked(name, callers)
+        bad, began = town.members["web-4"], time.monotonic()
+        with bad.mute():
+            town.notes.until(failed, since=began)
+            out = min(call.over for call in failed(town.notes.since(began))) + OUT_S
+            town.notes.until_called(1, since=out + LOOK_S)
+            tried = trials(town, bad, out)
+        healed = time.monotonic()
+        town.notes.until_picked(bad.name, callers, since=healed)
+        back = time.monotonic() - healed
+        town.hush()
+        calls = [note for note in town.notes.since(began) if isinstance(note, Called)]
+    print(
+        f"by default: trials in {LOOK_S:g} s: {tried}; of {len(calls)} calls failed: {len(failed(calls))}; back after {back:.1f} s"
+    )
+    assert all(count <= TRIALS_PER_S * LOOK_S for count in tried.values())
