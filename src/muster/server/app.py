@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from muster import __version__
 from muster.core.guard import Rules
+from muster.eureka import routes as eureka
 from muster.httpapi import openapi
 from muster.httpapi.operations import Operations
 from muster.httpapi.policies import Policies
@@ -279,7 +280,11 @@ def _edge(listener: Listener, streams: Streams, writes: Writes) -> Edge:
     )
 
 
-SURFACES: Sequence[Callable[[Parts], Surface]] = (_native, _consul)
+def _eureka(parts: Parts) -> Surface:
+    return eureka.surface(parts.registry, dots=parts.settings.dotted_names)
+
+
+SURFACES: Sequence[Callable[[Parts], Surface]] = (_native, _consul, _eureka)
 """The dialects on the port; the native one answers where no other does."""
 
 

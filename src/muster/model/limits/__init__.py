@@ -8,6 +8,7 @@ from .client import *
 from .command_line import *
 from .consul import *
 from .etcd import *
+from .eureka import *
 from .guard import *
 from .http import *
 from .instances import *
