@@ -91,6 +91,7 @@ PARTS = {
     "docker": Part(_binary("docker"), "install docker"),
     "chromium": Part(_binary("chromium"), "apt-get install chromium"),
     **{name: Part(_module(name), f"pip install {name}") for name in SERVERS},
+    "py_eureka_client": Part(_module("py_eureka_client"), "pip install py-eureka-client"),
     "netns": Part(
         _privilege("netns", "unshare", "--net", "ip", "link", "set", "lo", "up"),
         "run as root, with CAP_NET_ADMIN, and iproute2",
