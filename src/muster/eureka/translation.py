@@ -146,7 +146,7 @@ def status_of(entry: Entry, own: InstanceInfo | None) -> str:
 def _native(record: Record) -> InstanceInfo:
     instance = record.instance
     secure = next((each.port for each in instance.endpoints if each.protocol == "https"), 0)
-    plain = next((each.port for each in instance.endpoints if each.protocol != "https"), 0)
+    plain = next((each.port for each in instance.endpoints if each.protocol != "https" and each.port), 0)
     terms = instance.lease
     return InstanceInfo(
         instance_id=instance.id.removeprefix(f"{instance.service}/"),

@@ -63,8 +63,10 @@ def _groups(entries: Iterable[Entry], port: str) -> Iterable[bytes]:
 
 
 def _endpoint(instance: Instance, port: str) -> Endpoint | None:
-    named = {endpoint.name: endpoint for endpoint in instance.endpoints}
-    return named.get(port) if port else named.get(USUAL_PORT, instance.endpoints[0])
+    named = {endpoint.name: endpoint for endpoint in instance.endpoints if endpoint.port}
+    if not port and not named:
+        return None
+    return named.get(port) if port else named.get(USUAL_PORT, next(iter(named.values())))
 
 
 def group(entry: Entry, endpoint: Endpoint) -> Group:
