@@ -13,9 +13,8 @@ from bench.figure import Figure, Number, Scale
 
 NAMES = (
     *("pick", "queues", "imports", "call", "failover", "mirror"),
-    *("lookup", "heartbeat", "register", "crash", "fanout", "scale", "start", "checks"),
+    *("lookup", "heartbeat", "register", "crash", "fanout", "blocking", "scale", "start", "checks"),
 )
-
 """In the order they are run: short ones first."""
 
 

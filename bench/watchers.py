@@ -44,6 +44,11 @@ class Crowd:
     def close(self) -> None:
         self._epoll.close()
 
+    def send(self, paths: Sequence[str]) -> None:
+        """A further request on each connection."""
+        for each, path in zip(self._sockets, paths, strict=True):
+            each.sendall(_request(path))
+
     def forget(self) -> None:
         self.heard = [b""] * len(self._sockets)
         self.at = [0.0] * len(self._sockets)
@@ -90,6 +95,10 @@ def _stamp(ancillary: Sequence[tuple[int, int, bytes]]) -> float:
     return float(seconds) + nanos / 1e9
 
 
+def _request(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+
+
 @contextmanager
 def watchers(address: tuple[str, int], paths: Sequence[str], *, first: bytes = b"event: ") -> Iterator[Crowd]:
     """A watcher for each path, all of which have been told `first`."""
@@ -99,7 +108,7 @@ def watchers(address: tuple[str, int], paths: Sequence[str], *, first: bytes = b
             some = [_connect(address, start + n) for n in range(len(paths[start : start + OPENING]))]
             for each, path in zip(some, paths[start : start + OPENING], strict=True):
                 open_sockets.enter_context(each)
-                each.sendall(f"GET {path} HTTP/1.1\r\nHost: {address[0]}\r\n\r\n".encode())
+                each.sendall(_request(path))
             with _crowd(some) as newcomers:
                 newcomers.read_until(first, range(len(some)), 30)
             sockets += some

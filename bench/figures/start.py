@@ -52,10 +52,10 @@ def _idle(size: Size) -> list[float]:
         ours.ask("POST", "/v1/register", body(1, "web", static=True))
         with watchers(ours.address, ["/v1/watch?service=web"] * size.watchers) as crowd:
             crowd.read_for(1.0)
-            return [_share(ours.running, crowd, size.seconds) for _ in range(size.runs)]
+            return [share(ours.running, crowd, size.seconds) for _ in range(size.runs)]
 
 
-def _share(server: Program, crowd: Crowd, seconds: float) -> float:
+def share(server: Program, crowd: Crowd, seconds: float) -> float:
     """Percent of a core that the server uses while its watchers only read."""
     used, began = server.cpu(), time.perf_counter()
     crowd.read_for(seconds)

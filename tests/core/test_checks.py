@@ -4,6 +4,7 @@ from itertools import pairwise
 from random import Random
 
 import pytest
+from msgspec.structs import replace
 from tests.core.scene import Scene
 
 from muster.core.checks import RESULT_OF, STARTING_INTERVAL_S, Checks, Tracker
@@ -303,3 +304,26 @@ def test_a_pushed_pulse_that_stops_everywhere_at_once_proves_nothing() -> None:
     scene.answers.update(dict.fromkeys(OTHERS, Answer.SILENT))
     scene.run(60)
     assert scene.statuses(*OTHERS[:3]) == ["healthy"] * 3
+
+
+def test_a_check_without_a_ttl_stands_until_the_next_word() -> None:
+    scene = with_pulse(ttl=0.0)
+    scene.run(10_000.0)
+    assert scene.record("web-1").status == "healthy"
+
+
+def test_a_check_begins_with_the_health_it_was_registered_with() -> None:
+    scene = Scene()
+    scene.add("web-1", ttl=3_600.0, checks=[replace(ttl_check("pulse", ttl=10.0), initial="unknown")])
+    assert scene.record("web-1").status == "starting"
+    scene.run(30.0)
+    assert scene.record("web-1").status == "unhealthy"
+
+
+def test_a_check_of_another_host_says_nothing_of_the_instances_reach() -> None:
+    for host, reached in (("", True), ("elsewhere", False)):
+        scene = Scene()
+        scene.add("web-1", ttl=3_600.0, port=0, checks=[http_check(host=host, port=80)])
+        scene.run(5.0)
+        assert scene.record("web-1").status == "healthy"
+        assert ("default/web-1" in scene.machine.suspicions.reached) is reached

@@ -42,6 +42,7 @@ GROUPS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("simulate", "Show who would get how much traffic under a policy."),
         Verb("guard", "Show which zones are held because the registry may be blind."),
     ),
+    "Consul": (Verb("agent", "Give the programs of this host a local port shaped like a Consul agent's."),),
     "Steer": (Verb("policy", "Show, compare, set or remove the traffic policy of a service."),),
     "Run a registry": (
         Verb("serve", "Run a registry."),

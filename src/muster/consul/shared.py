@@ -26,7 +26,8 @@ from .views import Element, Views
 
 T = TypeVar("T")
 NODE_HEADER = b"muster-node"
-"""How `muster agent` says on which node its clients are."""
+ADDRESS_HEADER = b"muster-node-address"
+"""How `muster agent` says on which node its clients are, and where that is."""
 
 
 class Shared(Struct, frozen=True):
@@ -55,7 +56,11 @@ class Shared(Struct, frozen=True):
     def place(self, request: Request) -> Place:
         """The node whose agent a client takes us for: where it says it is, or where it is."""
         source = request.connection.source
-        address = self.home.address if names.is_loopback(source) else source
+        address = request.header(ADDRESS_HEADER)
+        if address:
+            address = names.host(address, "Invalid node address")
+        else:
+            address = self.home.address if names.is_loopback(source) else source
         node = request.header(NODE_HEADER) or names.node_at(source, self.home)
         record = self.catalog.node_entry(node)
         if record is not None:

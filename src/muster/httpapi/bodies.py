@@ -109,6 +109,7 @@ class FactsDetail(Struct, frozen=True):
     expired_at: int
     draining: bool
     override: str
+    override_reason: str
     unreachable: bool
     ready: bool | None
     health: Health

@@ -43,6 +43,7 @@ def _facts(entry: Entry) -> bodies.FactsDetail:
         expired_at=facts.expired_at,
         draining=facts.draining,
         override=facts.override,
+        override_reason=facts.override_reason,
         unreachable=facts.unreachable,
         ready=facts.ready,
         health=facts.health,

@@ -24,8 +24,8 @@ CONSUL_BODIES_PER_VIEW = 64
 """Filtered bodies kept for each of them."""
 CONSUL_GONE = 50_000
 """Services and nodes that are gone, whose last index is remembered; older ones share one."""
-CONSUL_NODES = 20_000
-"""Nodes that were registered by name; each takes the place of an instance."""
+AGENT_CONNECTIONS = 4_096
+"""Connections that `muster agent` passes on at once; each is two descriptors."""
 FILTER_CHARS = 4_096
 """A filter expression: half of the longest URL."""
 FILTER_DEPTH = 32
