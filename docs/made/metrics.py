@@ -3,12 +3,13 @@
 import asyncio
 import http.client
 import re
+import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from muster.server.app import running
 from muster.server.settings import Address, Settings
-from muster.server.sockets import listening
+from muster.server.sockets import listening, named
 
 from .markdown import code, head, table
 
@@ -46,9 +47,10 @@ def rows(scraped: str) -> Iterator[tuple[str, str, str, str]]:
 
 
 async def scrape() -> str:
-    """Of a registry with one instance, and one request that was refused: so that labels show."""
-    sockets = [listening(Address("127.0.0.1", 0))]
-    async with running(Settings(store="memory"), sockets) as server:
+    """Of a registry with one instance and a name server, a request and a query that were refused: so that labels show."""
+    anywhere = Address("127.0.0.1", 0)
+    async with running(Settings(store="memory"), [listening(anywhere)], named(anywhere)) as server:
+        assert server.dns is not None
         address = urlsplit(server.url).netloc
         body = b'{"service":"web","host":"127.0.0.1","port":1,"checks":[{"kind":"ttl","ttl":"30s"}]}'
         await asyncio.to_thread(ask, address, "POST", "/v1/register", body)
@@ -56,7 +58,16 @@ async def scrape() -> str:
             ask, address, "POST", "/v1/instances/web-127.0.0.1-1/check", b'{"result":"pass"}'
         )
         await asyncio.to_thread(ask, address, "GET", "/v1/no-such-path")
+        await asyncio.to_thread(ask_name, server.dns)
         return await asyncio.to_thread(ask, address, "GET", "/metrics")
+
+
+def ask_name(address: Address) -> None:
+    """The root, of whoever does not know it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(10)
+        client.sendto(bytes([0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1]), address)
+        client.recv(512)
 
 
 def ask(address: str, method: str, path: str, body: bytes | None = None) -> str:

@@ -76,6 +76,11 @@ def partner_of(key: str) -> dict[str, str]:
 
 EXAMPLES = {
     "listen": "[::1]:0",
+    "dns": "127.0.0.1:8600",
+    "dns_ttl": "2s",
+    "dns_domain": "example.internal",
+    "dns_consul_domain": "example.consul",
+    "dns_cluster_domain": "example.local",
     "store": "memory",
     "insecure": "true",
     "dotted_names": "true",
@@ -206,3 +211,20 @@ def test_what_is_said_of_etcd_must_be_of_use() -> None:
 def test_a_duration_that_leaves_no_time_is_refused(key: str) -> None:
     with pytest.raises(BadConfig, match=f"{key} .*must be at least 1s"):
         resolve({key: "0s"}, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "problem"),
+    [
+        ("dns", "8600", "must be HOST:PORT"),
+        ("dns_ttl", "6s", "must be 0s to 5s, in whole seconds"),
+        ("dns_ttl", "500ms", "must be 0s to 5s, in whole seconds"),
+        ("dns_domain", "bad domain", "must be an IP address or a DNS name"),
+        ("dns_domain", "a." * 40 + "b", "must be at most 60 characters"),
+        ("dns_cluster_domain", "consul", "consul is the domain of other names already"),
+    ],
+)
+def test_names_that_cannot_be_served(key: str, value: str, problem: str) -> None:
+    with pytest.raises(BadConfig, match=problem) as refused:
+        resolve({key: value}, {})
+    assert refused.value.key == key

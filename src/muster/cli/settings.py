@@ -47,6 +47,8 @@ def settings_options(command: Command) -> Command:
 
 METAVARS: Final[dict[object, str]] = {
     Address: "HOST:PORT",
+    Address | None: "HOST:PORT",
+    str: "NAME",
     Seconds: "TIME",
     Path: "PATH",
     Path | None: "PATH",

@@ -35,6 +35,14 @@ class Edge(Struct, frozen=True):
     connections: Callable[[], int]
 
 
+class Names(Struct, frozen=True):
+    """What a name server counts: queries by type and code, open connections, answers known by heart."""
+
+    queries: Callable[[], Mapping[tuple[str, str], int]]
+    connections: Callable[[], int]
+    remembered: Callable[[], int]
+
+
 class Metrics(Collector):
     """Histograms are fed by whoever measures; everything else is read."""
 
@@ -44,11 +52,15 @@ class Metrics(Collector):
         self._commit = commit
         self._propagation = propagation
         self._edge: Edge | None = None
+        self._names: Names | None = None
         self._prometheus = CollectorRegistry(auto_describe=False)
         self._prometheus.register(self)
 
     def watch_edge(self, edge: Edge) -> None:
         self._edge = edge
+
+    def watch_names(self, names: Names) -> None:
+        self._names = names
 
     def text(self) -> bytes:
         """The exposition, Prometheus text format 0.0.4."""
@@ -64,6 +76,7 @@ class Metrics(Collector):
         yield from self._guard(figures)
         yield from self._checks(figures)
         yield from self._edges()
+        yield from self._named()
         yield _histogram(
             "muster_loop_lag_seconds", "Lateness of the event loop's timers.", self._lag.histogram
         )
@@ -152,6 +165,19 @@ class Metrics(Collector):
         yield _gauge("muster_watchers", "Open watch streams.", edge.streams())
         yield _gauge("muster_sessions", "Sessions carried by streams.", edge.sessions())
         yield _gauge("muster_connections", "Open HTTP connections.", edge.connections())
+
+    def _named(self) -> Iterator[Metric]:
+        names = self._names
+        if names is None:
+            return
+        queries = CounterMetricFamily("muster_dns_queries", "DNS queries answered.", labels=["type", "rcode"])
+        for (kind, code), count in sorted(names.queries().items()):
+            queries.add_metric([kind, code], count)
+        yield queries
+        yield _gauge("muster_dns_connections", "Open DNS connections over TCP.", names.connections())
+        yield _gauge(
+            "muster_dns_remembered", "DNS answers known by heart until they change.", names.remembered()
+        )
 
 
 def _gauge(name: str, about: str, value: float) -> Metric:

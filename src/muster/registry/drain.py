@@ -40,6 +40,7 @@ class Subscribers:
         self._plain_reads: dict[ServiceKey, float] = {}
         self._waits: dict[ServiceKey, dict[asyncio.Event, int]] = {}
         self._stopping = False
+        self.dns_ttl_s = 0.0
 
     # --- Streams ----------------------------------------------------------------------------------------------------
 
@@ -139,6 +140,7 @@ class Subscribers:
             cannot_acknowledge=CannotAcknowledge(
                 plain_streams=sum(not stream.acknowledges for stream in streams),
                 plain_reads_s=0.0 if looked is None else math.ceil((self._now() - looked) * 1000) / 1000,
+                dns_ttl_s=self.dns_ttl_s,
             ),
         )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
 
@@ -95,6 +95,7 @@ class Registry:
         self._resets: list[Callable[[str], None]] = []
         self._loaded: list[Callable[[], None]] = []
         self._changed: list[Callable[[Change, int], None]] = []
+        self._touched: list[Callable[[Collection[ServiceKey]], None]] = []
         self._sooner = asyncio.Event()
         self._next_tick = 0.0
         self.running = False
@@ -160,7 +161,7 @@ class Registry:
         if self.epoch != epoch:
             for reset in list(self._resets):
                 reset(reason)
-        self.hub.changed(known | set(self.machine.state.services()) | set(self.policies.services()))
+        self._publish(known | set(self.machine.state.services()) | set(self.policies.services()))
         self._soon()
 
     async def _load_at_last(self) -> None:
@@ -182,20 +183,24 @@ class Registry:
         ]
         changes = self.machine.apply(event.revision, writes, self.now(), self._clock.wall())
         steered = self.policies.apply(event.revision, event.entries)
-        self._publish(changes)
-        self.hub.changed(steered)
+        self._tell(changes)
+        self._publish(dict.fromkeys([*(change.service for change in changes), *steered]))
         self._seen.applied(event.revision, event.op)
         self._pump()
 
     def _decode(self, value: bytes) -> Record:
         return self._sharing.share(records.decode(value))
 
-    def _publish(self, changes: list[Change]) -> None:
+    def _tell(self, changes: list[Change]) -> None:
         wall = self._clock.wall() if self._changed else 0
         for note in self._changed:
             for change in changes:
                 note(change, wall)
-        self.hub.changed(dict.fromkeys(change.service for change in changes))
+
+    def _publish(self, services: Collection[ServiceKey]) -> None:
+        for void in self._touched:
+            void(services)
+        self.hub.changed(services)
 
     # --- Time -------------------------------------------------------------------------------------------------------
 
@@ -304,6 +309,10 @@ class Registry:
     def on_load(self, told: Callable[[], None]) -> None:
         """Call `told()` after everything was loaded anew: whoever follows changes begins again from the state."""
         self._loaded.append(told)
+
+    def on_touched(self, told: Callable[[Collection[ServiceKey]], None]) -> None:
+        """Call `told(services)` at once when they have another snapshot or policy: what was made of the old one is void."""
+        self._touched.append(told)
 
     def on_reset(self, told: Callable[[str], None]) -> None:
         """Call `told(reason)` when another history begins."""

@@ -28,6 +28,7 @@ from muster.httpapi.routes import routes
 from muster.httpapi.streams import Streams
 from muster.httpapi.writes import Writes
 from muster.model import limits
+from muster.nameserver.server import Nameserver, Sockets
 from muster.observe.histogram import Histogram
 from muster.observe.history import History
 from muster.observe.lag import LagMeter
@@ -36,7 +37,7 @@ from muster.probe.probes import Probes
 from muster.registry.prober import Prober
 from muster.registry.registry import Registry
 from muster.registry.store import Store, StoreUnavailable
-from muster.server import descriptors, files, logs, shared, sockets, systemd
+from muster.server import descriptors, files, logs, naming, shared, sockets, systemd
 from muster.server.backups import Backups
 from muster.server.certificates import Certificates
 from muster.server.config import BadConfig
@@ -78,11 +79,12 @@ class Server(uvicorn.Server):
 
 
 class Running(Struct, frozen=True):
-    """A registry that serves. `url` is where."""
+    """A registry that serves. `url` is where, `dns` where its name server is, if it has one."""
 
     url: str
     registry: Registry
     listener: Listener
+    dns: Address | None = None
 
 
 class Meters(Struct, frozen=True):
@@ -101,6 +103,7 @@ class Parts(Struct, frozen=True):
     listener: Listener
     store: Store
     meters: Meters
+    nameserver: Nameserver | None
 
 
 def serve(settings: Settings) -> int:
@@ -109,7 +112,8 @@ def serve(settings: Settings) -> int:
     try:
         most = descriptors.connections(descriptors.raise_limit())
         bound = sockets.opened(settings, os.environ)
-        return _run(_until_signal(settings, bound, most))
+        dns = sockets.named(settings.dns) if settings.dns else None
+        return _run(_until_signal(settings, bound, most, dns))
     except (BadConfig, StoreRefused, StoreUnavailable, OSError) as error:
         log.error("cannot start", problem=str(error))
         return 1
@@ -124,14 +128,17 @@ def _run(main: Coroutine[Any, Any, int]) -> int:
     return status
 
 
-async def _until_signal(settings: Settings, bound: list[socket.socket], connections: int) -> int:
+async def _until_signal(
+    settings: Settings, bound: list[socket.socket], connections: int, dns: Sockets | None
+) -> int:
     stop = Stop(settings.stop_within)
     stop.listen(asyncio.get_running_loop())
-    async with running(settings, bound, connections=connections) as server:
+    async with running(settings, bound, dns, connections=connections) as server:
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        log.info("serving", url=server.url, version=__version__, data=str(settings.data))
+        where = {"url": server.url} | ({"dns": str(server.dns)} if server.dns else {})
+        log.info("serving", **where, version=__version__, data=str(settings.data))
         systemd.notify(os.environ, systemd.READY, systemd.status(f"serving {server.url}"))
         await stop.asked.wait()
         log.info("stopping")
@@ -144,12 +151,14 @@ async def _until_signal(settings: Settings, bound: list[socket.socket], connecti
 async def running(
     settings: Settings,
     bound: list[socket.socket],
+    dns: Sockets | None = None,
     *,
     connections: int = limits.CONNECTIONS,
     store: Store | None = None,
     prober: Prober | None = None,
 ) -> AsyncIterator[Running]:
-    """A registry that serves on the `bound` sockets until the block ends; then it stops gracefully, within the limit.
+    """A registry that serves on the `bound` sockets, and names on those of `dns`, until the block ends; then it stops gracefully,
+    within the limit.
 
     `store` and `prober` are those of the settings unless somebody brings their own, as tests do.
     """
@@ -164,14 +173,16 @@ async def running(
         registry = await stack.enter_async_context(_registry(settings, store, prober, meters))
         listener = _listener(registry, _gate(settings, addresses, tokens), connections)
         stack.callback(listener.close)
-        parts = Parts(settings, registry, listener, store, meters)
+        nameserver = await stack.enter_async_context(naming.serving(settings, registry, dns)) if dns else None
+        parts = Parts(settings, registry, listener, store, meters, nameserver)
         listener.router = Router(surface(parts) for surface in SURFACES)
         meters.lag.start()
         stack.callback(meters.lag.stop)
         server = Server(_config(settings, listener, certificates))
         await stack.enter_async_context(_serving(server, registry, listener, bound, [tokens, certificates]))
         scheme = "https" if certificates else "http"
-        yield Running(f"{scheme}://{addresses[0]}", registry, listener)
+        at = sockets.address_of(dns.tcp) if dns else None
+        yield Running(f"{scheme}://{addresses[0]}", registry, listener, at)
 
 
 @asynccontextmanager
@@ -247,6 +258,8 @@ def _native(parts: Parts) -> Surface:
     writes = Writes(registry, dots=settings.dotted_names)
     streams = Streams(registry, listener)
     metrics.watch_edge(_edge(listener, streams, writes))
+    if parts.nameserver is not None:
+        metrics.watch_names(naming.counts(parts.nameserver))
     operations = Operations(
         registry,
         listener,

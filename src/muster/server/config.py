@@ -15,7 +15,8 @@ from typing import Any
 
 from msgspec import Struct
 
-from muster.model import durations
+from muster.model import durations, limits, names
+from muster.model.errors import Rejected
 from muster.server.options import OPTIONS, PREFIX, SECTIONS, Option, read
 from muster.server.settings import Address, Settings
 
@@ -74,6 +75,7 @@ def resolve(
     _check_tls(configuration)
     _check_etcd(configuration)
     _check_exposure(configuration)
+    _check_names(configuration)
     return configuration
 
 
@@ -197,6 +199,31 @@ def _check_exposure(configuration: Configuration) -> None:
     settings = configuration.settings
     if problem := exposed(settings, settings.listen):
         raise BadConfig("listen", configuration.source("listen"), problem)
+
+
+def _check_names(configuration: Configuration) -> None:
+    settings = configuration.settings
+    if settings.dns_ttl % 1 or settings.dns_ttl > limits.DNS_TTL_MAX_S:
+        most = f"must be 0s to {limits.DNS_TTL_MAX_S:g}s, in whole seconds"
+        raise BadConfig("dns_ttl", configuration.source("dns_ttl"), most)
+    seen: set[str] = set()
+    for key in ("dns_domain", "dns_consul_domain", "dns_cluster_domain"):
+        if problem := _no_domain(getattr(settings, key), seen):
+            raise BadConfig(key, configuration.source(key), problem)
+
+
+def _no_domain(domain: str, seen: set[str]) -> str | None:
+    """Why it cannot be a domain of ours beside those that were `seen`, or None."""
+    try:
+        name = names.host(domain, field="domain")
+    except Rejected as rejected:
+        return rejected.detail
+    if len(name) > limits.DNS_DOMAIN_CHARS:
+        return f"must be at most {limits.DNS_DOMAIN_CHARS} characters"
+    if name in seen:
+        return f"{name} is the domain of other names already"
+    seen.add(name)
+    return None
 
 
 def exposed(settings: Settings, address: Address) -> str | None:

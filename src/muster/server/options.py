@@ -134,6 +134,8 @@ def _text(raw: object) -> str:
 
 _READERS: Mapping[object, Callable[[object], object]] = {
     Address: _address,
+    Address | None: _address,
+    str: _text,
     Seconds: _seconds,
     StoreName: _store,
     Path: _path,

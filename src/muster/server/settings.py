@@ -99,6 +99,15 @@ class Settings(Struct, frozen=True):
         tuple[str, ...], "host names this registry answers to, besides loopback and the address it listens on"
     ] = ()
     insecure: Annotated[bool, "listen beyond loopback without TLS or without tokens"] = False
+    dns: Annotated[
+        Address | None, "address and port of the name server, UDP and TCP; none unless it is set"
+    ] = None
+    dns_ttl: Annotated[Seconds, "how long a resolver may keep an answer: whole seconds, 5s at most"] = (
+        Seconds(limits.DNS_TTL_S)
+    )
+    dns_domain: Annotated[str, "domain of our own names"] = "muster.internal"
+    dns_consul_domain: Annotated[str, "domain of Consul's names"] = "consul"
+    dns_cluster_domain: Annotated[str, "domain of Kubernetes' names"] = "cluster.local"
     dotted_names: Annotated[bool, "allow dots in service names; they collide with DNS"] = False
     expired_retention: Annotated[Seconds, "how long an expired instance can still be revived"] = Seconds(
         limits.EXPIRED_RETENTION_S

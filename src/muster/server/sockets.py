@@ -6,6 +6,8 @@ import os
 import socket
 from collections.abc import Mapping
 
+from muster.model import limits
+from muster.nameserver.server import Sockets
 from muster.server import systemd
 from muster.server.config import BadConfig, exposed
 from muster.server.settings import Address, Settings
@@ -25,19 +27,46 @@ def opened(settings: Settings, environ: Mapping[str, str]) -> list[socket.socket
     return sockets
 
 
-def listening(address: Address) -> socket.socket:
+def listening(address: Address, flag: str = "--listen") -> socket.socket:
     """A bound socket. Raises `OSError` naming the address and what to do."""
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound = socket.socket(_family(address), socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((address.host, address.port))
     except OSError as error:
         bound.close()
-        hint = "is another registry running? choose another address with --listen"
+        hint = f"is another registry running? choose another address with {flag}"
         raise OSError(error.errno, f"cannot listen on {address}: {error.strerror}; {hint}") from None
     bound.setblocking(False)
     return bound
+
+
+def named(address: Address) -> Sockets:
+    """Bound sockets of a name server: UDP and TCP, at the same port. Raises `OSError` naming the address and what to do."""
+    for _ in range(limits.DNS_PORTS_TRIED):
+        tcp = listening(address, flag="--dns")
+        try:
+            return Sockets(_datagrams(address_of(tcp)), tcp)
+        except OSError as error:
+            tcp.close()
+            if address.port:
+                raise OSError(error.errno, f"cannot listen on {address}, UDP: {error.strerror}") from None
+    raise OSError(f"cannot listen on {address}: no port is free for UDP and TCP")
+
+
+def _datagrams(address: Address) -> socket.socket:
+    bound = socket.socket(_family(address), socket.SOCK_DGRAM)
+    try:
+        bound.bind((address.host, address.port))
+    except OSError:
+        bound.close()
+        raise
+    bound.setblocking(False)
+    return bound
+
+
+def _family(address: Address) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in address.host else socket.AF_INET
 
 
 def address_of(bound: socket.socket) -> Address:

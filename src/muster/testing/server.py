@@ -19,7 +19,7 @@ from muster.registry.prober import Prober
 from muster.registry.store import Store
 from muster.server.app import Running, running
 from muster.server.settings import Address, Settings, StoreName
-from muster.server.sockets import listening
+from muster.server.sockets import listening, named
 
 T = TypeVar("T")
 
@@ -53,6 +53,13 @@ class LocalRegistry:
     def url(self) -> str:
         assert self._running is not None, "not entered"
         return self._running.url
+
+    @property
+    def dns(self) -> Address:
+        """Where its name server is, if the settings have one."""
+        assert self._running is not None, "not entered"
+        assert self._running.dns is not None, "no name server"
+        return self._running.dns
 
     def do(self, work: Callable[[Running], T]) -> T:
         """What `work` returns, called on the registry's own loop."""
@@ -95,7 +102,8 @@ class LocalRegistry:
 
     async def _serve(self) -> None:
         bound = listening(self._settings.listen)
-        async with running(self._settings, [bound], store=self._store, prober=self._prober) as inside:
+        dns = named(self._settings.dns) if self._settings.dns else None
+        async with running(self._settings, [bound], dns, store=self._store, prober=self._prober) as inside:
             self._loop = asyncio.get_running_loop()
             self._running = inside
             self.host, self.port = bound.getsockname()[:2]

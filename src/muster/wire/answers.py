@@ -33,10 +33,12 @@ class Unacknowledged(Struct, frozen=True):
 
 class CannotAcknowledge(Struct, frozen=True):
     """Readers that have no way to say so. `plain_streams`: streams that did not promise; `plain_reads_s`: the age in seconds
-    that an answer to a plain look-up may have reached in the hands of whoever asked, 0 if nobody did lately."""
+    that an answer to a plain look-up may have reached in the hands of whoever asked, 0 if nobody did lately; `dns_ttl_s`: seconds
+    that resolvers may keep an answer of our name server, 0 if there is none."""
 
     plain_streams: int
     plain_reads_s: float
+    dns_ttl_s: float = 0.0
 
 
 class DrainAnswer(Struct, frozen=True):

@@ -7,6 +7,7 @@ from .checks import *
 from .client import *
 from .command_line import *
 from .consul import *
+from .dns import *
 from .etcd import *
 from .eureka import *
 from .guard import *

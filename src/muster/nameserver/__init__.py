@@ -1,0 +1,1 @@
+"""DNS: the registry's snapshots as names, over UDP and TCP."""
