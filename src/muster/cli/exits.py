@@ -23,6 +23,7 @@ class Exit(IntEnum):
     UNSAFE = 8
     DENIED = 9
     FILE = 10
+    DIFFERENT = 11
     CANNOT_EXECUTE = 126
     NOT_FOUND = 127
     INTERRUPTED = 130
@@ -41,6 +42,7 @@ MEANING: Final[dict[Exit, str]] = {
     Exit.UNSAFE: "drained, but not every reader had acknowledged it when the wait ended",
     Exit.DENIED: "a token or an owner secret is needed, or is not the right one",
     Exit.FILE: "a file could not be read or written, or is not what it should be",
+    Exit.DIFFERENT: "follow --compare: the two views differ",
     Exit.CANNOT_EXECUTE: "run: the command is there but cannot be executed",
     Exit.NOT_FOUND: "run: there is no such command",
     Exit.INTERRUPTED: "interrupted with ^C",

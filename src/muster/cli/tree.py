@@ -48,6 +48,7 @@ GROUPS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("serve", "Run a registry."),
         Verb("config", "Show every setting of a registry, and where its value comes from."),
         Verb("backup", "Save a live registry's records to a file."),
+        Verb("follow", "Follow a Consul or Eureka server: its instances as copies here."),
         Verb("restore", "Make a registry's database from a backup."),
     ),
     "This command": (

@@ -1,0 +1,105 @@
+"""A Consul server as a source: `/v1/catalog/services`, then `/v1/health/service/NAME` for each.
+
+An instance is copied while no check of it, or of its node, is critical. Its id here is the one it gets when it registers here through
+Consul's API from a node of the same name.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import SplitResult, quote
+
+import msgspec
+from msgspec import Struct, field
+
+from muster.consul.failures import Refused
+from muster.consul.names import native_id, native_service
+from muster.model import limits, names
+from muster.model.errors import Rejected
+from muster.model.instance import Endpoint, Instance
+from muster.wire import registration
+
+from .foreign import Away, Foreign
+from .source import ORIGIN, Listing
+
+ITSELF: Final = "consul"
+"""The service that Consul's servers register for themselves."""
+WEIGHT_UNIT: Final = 100
+
+
+class _Node(Struct, frozen=True):
+    name: str = field(name="Node")
+    address: str = field(name="Address", default="")
+
+
+class _Weights(Struct, frozen=True):
+    passing: int = field(name="Passing", default=1)
+
+
+class _Service(Struct, frozen=True):
+    id: str = field(name="ID")
+    name: str = field(name="Service")
+    port: int = field(name="Port", default=0)
+    address: str = field(name="Address", default="")
+    kind: str = field(name="Kind", default="")
+    tags: list[str] | None = field(name="Tags", default=None)
+    meta: dict[str, str] | None = field(name="Meta", default=None)
+    weights: _Weights = field(name="Weights", default=_Weights())
+
+
+class _Check(Struct, frozen=True):
+    status: str = field(name="Status", default="")
+
+
+class _Entry(Struct, frozen=True):
+    node: _Node = field(name="Node")
+    service: _Service = field(name="Service")
+    checks: list[_Check] | None = field(name="Checks", default=None)
+
+
+_services = msgspec.json.Decoder(dict[str, list[str] | None])
+_entries = msgspec.json.Decoder(list[_Entry])
+
+
+class ConsulSource:
+    def __init__(self, url: SplitResult, origin: str, token: str) -> None:
+        self.origin = origin
+        self._server = Foreign(url, {"X-Consul-Token": token} if token else {})
+
+    def read(self) -> Listing:
+        found: dict[str, Instance] = {}
+        skipped: list[str] = []
+        try:
+            services = _services.decode(self._server.get("/v1/catalog/services"))
+            for service in sorted(services.keys() - {ITSELF}):
+                path = f"/v1/health/service/{quote(service, safe='')}"
+                for entry in _entries.decode(self._server.get(path) or b"[]"):
+                    _take(entry, found, skipped)
+        except msgspec.DecodeError as error:
+            raise Away(f"{self.origin} does not answer as Consul does: {error}") from None
+        return Listing(found, tuple(skipped))
+
+
+def _take(entry: _Entry, found: dict[str, Instance], skipped: list[str]) -> None:
+    critical = any(check.status not in ("passing", "warning") for check in entry.checks or ())
+    if critical or entry.service.kind or ORIGIN in (entry.service.meta or {}):
+        return
+    try:
+        instance = _instance(entry)
+        found[instance.id] = instance
+    except (Rejected, Refused) as error:
+        skipped.append(f"{entry.service.name}/{entry.service.id}: {error}")
+
+
+def _instance(entry: _Entry) -> Instance:
+    service = entry.service
+    return Instance(
+        namespace="default",
+        service=native_service(service.name),
+        id=native_id(entry.node.name, service.id),
+        host=names.host(service.address or entry.node.address, field="Address"),
+        endpoints=(Endpoint("default", names.port(service.port, field="Port"), "http"),),
+        weight=min(service.weights.passing * WEIGHT_UNIT, limits.WEIGHT_MAX),
+        tags=registration.tags(service.tags or []),
+        metadata=registration.metadata(dict(service.meta or {})),
+    )

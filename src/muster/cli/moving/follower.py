@@ -1,0 +1,123 @@
+"""A round of following: read both sides, decide, do it. Nothing is remembered between rounds but what was sent last."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Struct
+
+from muster.client.errors import Refused
+from muster.client.http import Request, Requests, part
+from muster.model import limits
+from muster.wire.answers import Services
+from muster.wire.view import InstanceList, InstanceView
+
+from .comparing import Difference, differences
+from .copying import Body, Steps, body, steps
+from .source import ORIGIN, Listing, Source
+
+_services = msgspec.json.Decoder(Services)
+_instances = msgspec.json.Decoder(InstanceList)
+
+
+class Round(Struct, frozen=True):
+    """What a round came to. `refused`: registrations that the registry would not have, with its reason."""
+
+    copies: int
+    registered: int
+    removed: int
+    moved: tuple[str, ...]
+    refused: tuple[str, ...]
+    skipped: tuple[str, ...]
+
+
+class Follower:
+    """`requests` go to the registry here; `ttl` (s) is that of copies."""
+
+    def __init__(self, source: Source, requests: Requests, ttl: float) -> None:
+        self._source = source
+        self._requests = requests
+        self._ttl = ttl
+        self._sent: dict[str, Body] = {}
+
+    def follow(self) -> Round:
+        """Raises `Away` after renewing what was copied before, and what the registry's client raises."""
+        here = {view.instance_id: view.metadata.get(ORIGIN, "") for view in self._here()}
+        try:
+            listing = self._source.read()
+        except Exception:
+            self._renew(tuple(id for id, mark in here.items() if mark == self._source.origin))
+            raise
+        theirs = {
+            id: body(instance, self._source.origin, self._ttl) for id, instance in listing.instances.items()
+        }
+        return self._do(steps(theirs, here, self._sent, self._source.origin), listing)
+
+    def compare(self) -> list[Difference]:
+        """Raises `Away`, and what the registry's client raises."""
+        there: defaultdict[str, set[str]] = defaultdict(set)
+        here: defaultdict[str, set[str]] = defaultdict(set)
+        for instance in self._source.read().instances.values():
+            there[instance.service].add(f"{instance.host}:{instance.port}")
+        for service in there:
+            for view in self._instances(service, usable=True):
+                here[service].add(f"{view.host}:{view.port}")
+        return differences(
+            {service: frozenset(found) for service, found in there.items()},
+            {service: frozenset(found) for service, found in here.items()},
+        )
+
+    def _do(self, decided: Steps, listing: Listing) -> Round:
+        refused = [why for id, told in decided.register.items() if (why := self._register(id, told))]
+        for id in decided.remove:
+            self._send(Request("DELETE", f"/instances/{part(id)}"))
+            self._sent.pop(id, None)
+        self._renew(decided.renew)
+        return Round(
+            copies=len(decided.register) + len(decided.renew) - len(refused),
+            registered=len(decided.register) - len(refused),
+            removed=len(decided.remove),
+            moved=decided.moved,
+            refused=tuple(refused),
+            skipped=listing.skipped,
+        )
+
+    def _register(self, id: str, told: Body) -> str:
+        """Why not, or "". It is tried again in the next round."""
+        try:
+            self._requests.send(Request("POST", "/register", body=told))
+        except Refused as refused:
+            return f"{id}: {refused.field or refused.code}: {refused.detail}"
+        self._sent[id] = told
+        return ""
+
+    def _renew(self, ids: tuple[str, ...]) -> None:
+        for start in range(0, len(ids), limits.HEARTBEATS_PER_BATCH):
+            some = ids[start : start + limits.HEARTBEATS_PER_BATCH]
+            beats = {"heartbeats": [{"instance_id": id} for id in some]}
+            self._requests.send(Request("POST", "/heartbeats", body=beats))
+
+    def _send(self, request: Request) -> None:
+        """What is gone already need not go again."""
+        try:
+            self._requests.send(request)
+        except Refused as refused:
+            if refused.status != 404:
+                raise
+
+    def _here(self) -> Iterator[InstanceView]:
+        listed = _services.decode(self._requests.send(Request("GET", "/services")).body)
+        for summary in listed.services:
+            yield from self._instances(summary.service)
+
+    def _instances(self, service: str, *, usable: bool = False) -> tuple[InstanceView, ...]:
+        query = {} if usable else {"all": 1}
+        try:
+            answer = self._requests.send(Request("GET", f"/services/{part(service)}/instances", query))
+        except Refused as refused:
+            if refused.status == 404:
+                return ()
+            raise
+        return _instances.decode(answer.body).instances
