@@ -121,3 +121,11 @@ def test_a_drain_waits_for_those_who_ask_again(registry: LocalRegistry, caller: 
     again = index(query.result())
     with asked(registry, f"/v1/health/service/{name}?index={again}&wait=60s"):
         pass
+
+
+def test_health_is_no_news_to_who_asks_which_services_there_are(caller: Caller, name: str) -> None:
+    register(caller, name, Tags=["t"], Check={"TTL": "60s"})
+    held = [index(caller.ask("GET", f"/v1/catalog/{lists}")) for lists in ("services", "nodes")]
+    caller.ask("PUT", f"/v1/agent/check/pass/service:{name}")
+    register(caller, name, "another", Tags=["t"])
+    assert [index(caller.ask("GET", f"/v1/catalog/{lists}")) for lists in ("services", "nodes")] == held

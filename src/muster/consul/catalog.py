@@ -50,7 +50,7 @@ def node_topic(node: str) -> Topic:
 
 
 class _Service:
-    """The instances of one name, by key, and how often each tag and spelling of the name occurs."""
+    """The instances of one name, by key, and how often each tag and each spelling of the name occurs."""
 
     __slots__ = ("keys", "names", "tags")
 
@@ -58,6 +58,11 @@ class _Service:
         self.keys: dict[str, None] = {}
         self.names: Counter[str] = Counter()
         self.tags: Counter[str] = Counter()
+
+    @property
+    def name(self) -> str:
+        """As most of its instances spell it."""
+        return max(self.names, key=lambda name: (self.names[name], name))
 
 
 class _Node:
@@ -101,9 +106,8 @@ class Catalog:
         for table in (self._services, self._nodes, self._seen, self._index, self._gone):
             table.clear()
         self._floor = index_at(self._registry.revision)
-        self._add(self._own, set())
-        for entry in self._registry.machine.state.entries():
-            self._add(entry, set())
+        for entry in (self._own, *self._registry.machine.state.entries()):
+            self._follow(None, entry, set())
         self._registry.hub.changed(dict.fromkeys([*known, *self._services, *self._nodes]))
 
     def changed(self, change: Change, wall: int) -> None:
@@ -111,46 +115,61 @@ class Catalog:
         if not _noticeable(change):
             return
         touched: set[Topic] = set()
-        if change.before is not None:
-            self._drop(change.before, touched)
-        if change.after is not None:
-            self._add(change.after, touched)
+        self._follow(change.before, change.after, touched)
         for topic in touched:
             self._index[topic] = index_at(change.revision)
         self._forget(touched, index_at(change.revision))
         self._registry.hub.changed(touched)
 
-    def _add(self, entry: Entry, touched: set[Topic]) -> None:
-        if not listed(entry):
+    def _follow(self, before: Entry | None, after: Entry | None, touched: set[Topic]) -> None:
+        old, new = (entry if entry and listed(entry) else None for entry in (before, after))
+        some = old or new
+        if some is None:
             return
-        if entry.service.namespace == NODES:
-            self._add_node(entry, touched)
+        if some.record.instance.namespace == NODES:
+            self._follow_node(old, new, touched)
             return
-        each = self._seen[entry.key] = seen(entry, self._home)
-        topic, at = self._topics(each, touched)
+        was, now = self._seen_of(old), self._seen_of(new)
+        if was and now and _told_alike(was, now):
+            touched.update((_service_of(now), node_topic(now.node), CHECKS))
+        else:
+            if was:
+                self._drop(was, touched)
+            if now:
+                self._add(now, touched)
+        self._keep(some.key, now)
+
+    def _seen_of(self, entry: Entry | None) -> Seen | None:
+        return None if entry is None else seen(entry, self._home)
+
+    def _keep(self, key: str, now: Seen | None) -> None:
+        """What took reading of details is kept; the rest is made as fast as it is found."""
+        if now is not None and now.said is not None:
+            self._seen[key] = now
+        else:
+            self._seen.pop(key, None)
+
+    def _add(self, each: Seen, touched: set[Topic]) -> None:
+        topic, key = _service_of(each), each.entry.key
+        touched.update((topic, CHECKS))
         service = self._services.get(topic)
         if service is None:
             service = self._services[topic] = _Service()
             touched.add(SERVICES)
         before = len(service.tags)
-        service.keys[entry.key] = None
+        service.keys[key] = None
         service.names[each.name] += 1
-        service.tags.update(each.tags)
+        for tag in each.tags:
+            service.tags[tag] += 1
         if len(service.tags) != before:
             touched.add(SERVICES)
-        self._node(each.node, touched).keys[entry.key] = None
-        touched.add(at)
+        self._node(each.node, touched).keys[key] = None
 
-    def _drop(self, entry: Entry, touched: set[Topic]) -> None:
-        if not listed(entry):
-            return
-        if entry.service.namespace == NODES:
-            self._drop_node(entry, touched)
-            return
-        each = self._seen.pop(entry.key)
-        topic, at = self._topics(each, touched)
+    def _drop(self, each: Seen, touched: set[Topic]) -> None:
+        topic, at, key = _service_of(each), node_topic(each.node), each.entry.key
+        touched.update((topic, at, CHECKS))
         service = self._services[topic]
-        service.keys.pop(entry.key, None)
+        service.keys.pop(key, None)
         _subtract(service.names, (each.name,))
         before = len(service.tags)
         _subtract(service.tags, each.tags)
@@ -158,41 +177,38 @@ class Catalog:
             touched.add(SERVICES)
         if not service.keys:
             del self._services[topic]
-        self._nodes[at].keys.pop(entry.key, None)
+        self._nodes[at].keys.pop(key, None)
         self._sweep(at, touched)
 
-    def _topics(self, each: Seen, touched: set[Topic]) -> tuple[Topic, Topic]:
-        """(the service's, the node's), both touched, as are all checks."""
-        topic = service_topic(each.entry.service.namespace, each.name)
-        at = node_topic(each.node)
-        touched.update((topic, at, CHECKS))
-        return topic, at
+    def _follow_node(self, old: Entry | None, new: Entry | None, touched: set[Topic]) -> None:
+        """A node's own record: it is part of what is said of every service on it."""
+        some = new or old
+        assert some is not None
+        name = details.of_node(some.record.instance).node
+        node = self._node(name, touched)
+        node.record = new is not None
+        topic = node_topic(name)
+        touched.update((LISTED_NODES, CHECKS))
+        for key in node.keys:
+            touched.add(_service_of(self._known(key)))
+        self._sweep(topic, touched)
+
+    def _known(self, key: str) -> Seen:
+        kept = self._seen.get(key)
+        if kept is not None:
+            return kept
+        entry = self._own if key == self._own.key else self._registry.entry(key)
+        assert entry is not None, "it would have left with its record"
+        return seen(entry, self._home)
 
     def _node(self, name: str, touched: set[Topic]) -> _Node:
         topic = node_topic(name)
+        touched.add(topic)
         node = self._nodes.get(topic)
         if node is None:
             node = self._nodes[topic] = _Node(name)
             touched.add(LISTED_NODES)
         return node
-
-    def _add_node(self, entry: Entry, touched: set[Topic]) -> None:
-        name = details.of_node(entry.record.instance).node
-        self._node(name, touched).record = True
-        self._touch_node(node_topic(name), touched)
-
-    def _drop_node(self, entry: Entry, touched: set[Topic]) -> None:
-        topic = node_topic(details.of_node(entry.record.instance).node)
-        self._nodes[topic].record = False
-        self._touch_node(topic, touched)
-        self._sweep(topic, touched)
-
-    def _touch_node(self, topic: Topic, touched: set[Topic]) -> None:
-        """A node's record is part of what is said of every service on it."""
-        touched.update((topic, LISTED_NODES, CHECKS))
-        for key in self._nodes[topic].keys:
-            each = self._seen[key]
-            touched.add(service_topic(each.entry.service.namespace, each.name))
 
     def _sweep(self, topic: Topic, touched: set[Topic]) -> None:
         if self._nodes[topic].gone:
@@ -220,19 +236,16 @@ class Catalog:
     def index(self, topic: Topic) -> int:
         return self._index.get(topic, self._floor)
 
-    def seen(self, key: str) -> Seen | None:
-        return self._seen.get(key)
-
     def instances(self, topic: Topic) -> list[Seen]:
         """Of a service or a node, by node and id."""
         found = self._services.get(topic) or self._nodes.get(topic)
-        return sorted((self._seen[key] for key in found.keys) if found else (), key=_by_node)
+        return sorted(map(self._known, found.keys) if found else (), key=_by_node)
 
     def services(self, namespace: str) -> dict[str, list[str]]:
         """The tags in use, by the name of the service as most of its instances spell it."""
         prefix = f"consul:{namespace}"
         return {
-            service.names.most_common(1)[0][0]: sorted(service.tags)
+            service.name: sorted(service.tags)
             for topic, service in sorted(self._services.items())
             if topic.namespace == prefix
         }
@@ -258,6 +271,20 @@ class Catalog:
             return self._home.address
         found = self.instances(node_topic(node))
         return found[0].node_address if found else ""
+
+
+def _service_of(each: Seen) -> Topic:
+    return service_topic(each.entry.record.instance.namespace, each.name)
+
+
+def _told_alike(was: Seen, now: Seen) -> bool:
+    """Whether it is still in the same place of every list."""
+    return (was.name, was.node, was.tags, _service_of(was)) == (
+        now.name,
+        now.node,
+        now.tags,
+        _service_of(now),
+    )
 
 
 def _by_node(each: Seen) -> tuple[str, str]:
