@@ -18,22 +18,13 @@ from muster.wire.view import InstanceView
 WEB = InstanceView(
     instance_id="web-1",
     service="web",
-    namespace="default",
     host="10.0.0.1",
     port=80,
     endpoints=(Endpoint("default", 80, "http"),),
     zone="a",
-    region="",
-    version="",
-    deployment_group="",
-    weight=100,
-    tags=(),
-    metadata={},
     status="healthy",
-    overdue=False,
     generation=1,
     revision=1,
-    registered_at=0,
 )
 
 

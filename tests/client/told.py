@@ -17,22 +17,12 @@ def web(number: int, revision: int = 10, **fields: Any) -> InstanceView:
     given = dict[str, Any](
         instance_id=f"web-{number}",
         service="web",
-        namespace="default",
         host=f"10.0.0.{number}",
         port=8080,
         endpoints=(Endpoint("default", 8080, "http"),),
-        zone="",
-        region="",
-        version="",
-        deployment_group="",
-        weight=100,
-        tags=(),
-        metadata={},
         status="healthy",
-        overdue=False,
         generation=revision,
         revision=revision,
-        registered_at=0,
     )
     return InstanceView(**given | fields)
 

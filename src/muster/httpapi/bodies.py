@@ -116,7 +116,7 @@ class FactsDetail(Struct, frozen=True):
     failing_since: int
 
 
-class InstanceDetail(InstanceView, frozen=True):
+class InstanceDetail(InstanceView, frozen=True, kw_only=True):
     """What callers see of one instance, and everything else that is known of it. `reason` says why its status is what it is;
     `suspicion` that it is being probed."""
 

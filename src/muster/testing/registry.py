@@ -112,22 +112,12 @@ class FakeRegistry:
         given = dict[str, Any](
             instance_id=id or f"{service}-{port}",
             service=service,
-            namespace="default",
             host=host,
             port=port,
             endpoints=(Endpoint("default", port, "http"),),
-            zone="",
-            region="",
-            version="",
-            deployment_group="",
-            weight=100,
-            tags=(),
-            metadata={},
             status="healthy",
-            overdue=False,
             generation=0,
             revision=0,
-            registered_at=0,
         )
         with self.news:
             added = self.holdings.put(InstanceView(**given | fields))

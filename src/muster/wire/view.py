@@ -8,34 +8,36 @@ from collections.abc import Iterable
 import msgspec
 from msgspec import Struct
 
+from muster.model import limits
 from muster.model.instance import Endpoint
 from muster.model.record import Record, Status
 
 
-class InstanceView(Struct, frozen=True, gc=False):
-    """One instance in a look-up, a snapshot or an `upsert`. Unknown fields are ignored: newer registries may send more.
+class InstanceView(Struct, frozen=True, gc=False, kw_only=True):
+    """One instance in a look-up, a snapshot or an `upsert`. Unknown fields are ignored: newer registries may send more. What has a
+    default may be left out; ours sends everything.
 
     `revision` is that of its last change, `generation` that of its registration; `registered_at` is wall-clock ms.
     """
 
     instance_id: str
     service: str
-    namespace: str
+    namespace: str = "default"
     host: str
     port: int
     endpoints: tuple[Endpoint, ...]
-    zone: str
-    region: str
-    version: str
-    deployment_group: str
-    weight: int
-    tags: tuple[str, ...]
-    metadata: dict[str, str]
+    zone: str = ""
+    region: str = ""
+    version: str = ""
+    deployment_group: str = ""
+    weight: int = limits.WEIGHT_DEFAULT
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, str] = {}
     status: Status
-    overdue: bool
+    overdue: bool = False
     generation: int
     revision: int
-    registered_at: int
+    registered_at: int = 0
 
 
 class InstanceList(Struct, frozen=True):

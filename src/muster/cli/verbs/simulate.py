@@ -201,22 +201,14 @@ def _instance(id: str, place: Place) -> InstanceView:
     return InstanceView(
         instance_id=id,
         service="simulated",
-        namespace="default",
         host=f"{id}.invalid",
         port=80,
         endpoints=(),
         zone=place.zone,
         region=place.region,
-        version="",
-        deployment_group="",
-        weight=100,
-        tags=(),
-        metadata={},
         status="healthy",
-        overdue=False,
         generation=1,
         revision=1,
-        registered_at=0,
     )
 
 
