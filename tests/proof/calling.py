@@ -95,7 +95,7 @@ def methods() -> Callable[[], str]:
     return lambda: "GET" if next(turn) % POST_EVERY else "POST"
 
 
-def told(began: float, by: str, method: str, outcome: tuple[int, str] | Exception) -> None:
+def written(began: float, by: str, method: str, outcome: tuple[int, str] | Exception) -> None:
     took = time.monotonic() - began
     if isinstance(outcome, Exception):
         note(Called(began, took, by, "", f"{type(outcome).__name__}: {outcome}"[:200], method))
@@ -115,9 +115,9 @@ def in_threads(discovery: Noting, period: float, call: Callable[[str], tuple[int
         while not ending.wait(period * random.uniform(0.8, 1.2)):
             began, name = time.monotonic(), method()
             try:
-                told(began, discovery.by, name, call(name))
+                written(began, discovery.by, name, call(name))
             except Exception as error:  # noqa: BLE001 - whatever it is, the call has failed
-                told(began, discovery.by, name, error)
+                written(began, discovery.by, name, error)
 
     threads = [threading.Thread(target=work) for _ in range(WORKERS)]
     for thread in threads:
@@ -179,9 +179,9 @@ async def in_tasks(
             await asyncio.sleep(period * random.uniform(0.8, 1.2))
             began, name = time.monotonic(), method()
             try:
-                told(began, discovery.by, name, await call(name))
+                written(began, discovery.by, name, await call(name))
             except Exception as error:  # noqa: BLE001 - whatever it is, the call has failed
-                told(began, discovery.by, name, error)
+                written(began, discovery.by, name, error)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(WORKERS):

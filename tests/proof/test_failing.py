@@ -14,14 +14,15 @@ from tests.proof.notes import Called, Note, Picked, failed, shares
 from tests.proof.town import Member, Town, names
 
 POLICY = """
+balancer: {name: weighted_random}
 timeouts: {request: 10s}
-retries: {per_try_timeout: 1s, retry_on: [connect-failure, refused-stream, reset, 5xx]}
+retries: {per_try_timeout: 2s, retry_on: [connect-failure, refused-stream, reset, 5xx]}
 breaker: {max_open_time: 4s}
 outlier_detection: {interval: 1s, base_ejection_time: 4s}
 """
 OUT_S = 3.0
 """From the first failed call on."""
-TRY_S = 1.0
+TRY_S = 2.0
 """What a first call may take to fail: `per_try_timeout`."""
 TRIALS_PER_S = 1.0
 """Of one process, at most: a breaker stays open for a second and longer."""

@@ -17,12 +17,13 @@ from muster.testing.process import RegistryProcess
 
 REGISTRY = "10.9.0.2"
 POLICY = """
+balancer: {name: weighted_random}
 locality: {mode: none}
-timeouts: {connect: 1s, request: 10s}
-retries: {per_try_timeout: 1s}
+timeouts: {connect: 2s, request: 10s}
+retries: {per_try_timeout: 2s}
 """
 OUT_S = 3.0
-TRY_S = 1.0
+TRY_S = 2.0
 ZONE_A, ZONE_B = "10.1.0.0/16", "10.2.0.0/16"
 PLACES = {"web-1": "10.1.1.2", "web-2": "10.1.2.2", "web-3": "10.2.1.2", "web-4": "10.2.2.2"}
 """Two in zone a, two in zone b; who calls them is in neither."""

@@ -119,11 +119,11 @@ class Member:
         return pid
 
     def start(self) -> None:
-        told = ["--service", "web", "--id", self.name, "--host", self.host, "--port", str(self.port)]
-        told += ["--zone", self.zone] * bool(self.zone) + list(self._options)
+        says = ["--service", "web", "--id", self.name, "--host", self.host, "--port", str(self.port)]
+        says += ["--zone", self.zone] * bool(self.zone) + list(self._options)
         server = [sys.executable, *SERVER, "--host", self.host, "--port", str(self.port)]
         self._wrapper = self._town.start(
-            [*self._under, sys.executable, "-m", "muster", "run", *told, "--", *server],
+            [*self._under, sys.executable, "-m", "muster", "run", *says, "--", *server],
             self.name,
             NAME=self.name,
             MODE=str(self._mode),
@@ -189,8 +189,8 @@ class Town:
     def call(self, *kinds: str, under: Prefix = (), ready: bool = True, **options: object) -> None:
         """Start a calling process of each kind, named after it unless `name` says otherwise."""
         for kind in kinds:
-            told = [f"--{key}={value}" for key, value in options.items()]
-            command = [*under, sys.executable, "-m", "tests.proof.calling", kind, f"--url={self.url}", *told]
+            given = [f"--{key}={value}" for key, value in options.items()]
+            command = [*under, sys.executable, "-m", "tests.proof.calling", kind, f"--url={self.url}", *given]
             name = options.get("name", kind)
             caller = self._popen(command, f"caller-{name}", stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             assert caller.stdout is not None
@@ -207,9 +207,9 @@ class Town:
         document.write_text(policy)
         self.muster("policy", "apply", "web", str(document), under=under)
 
-    def muster(self, *told: str, under: Prefix = ()) -> str:
+    def muster(self, *arguments: str, under: Prefix = ()) -> str:
         """What one command says."""
-        command = [*under, sys.executable, "-m", "muster", *told]
+        command = [*under, sys.executable, "-m", "muster", *arguments]
         return subprocess.run(
             command,
             check=True,
