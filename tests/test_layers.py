@@ -1,7 +1,7 @@
 """The layers of the house: imports point down only, and what is pure stays pure.
 
 top      cli  server  testing
-edges    httpapi  consul  eureka  nameserver  xds  vip  storage  probe  trust  dashboard  integrations    (strangers to each other)
+edges    httpapi peers  consul  eureka  nameserver  xds  vip  storage  probe  trust  dashboard  integrations    (strangers to each other)
 web
 shells   registry  client  observe
 pure     core  policy  wire
@@ -30,6 +30,7 @@ LAYERS = [
             "storage",
             "probe",
             "trust",
+            "peers",
             "dashboard",
         ),
         "integrations",

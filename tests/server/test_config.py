@@ -67,10 +67,23 @@ def test_every_option_can_be_set_by_flag_and_environment() -> None:
         assert by_environment.source(option.key) == f"environment {option.variable}"
 
 
+def test_replicas_that_others_can_reach_have_a_secret() -> None:
+    flags = {"store": "etcd://host", "listen": "10.0.0.1:8500", "tokens_file": "tokens", **TLS}
+    with pytest.raises(BadConfig, match=r"replica\.secret_file .*to the same secret on each"):
+        resolve(flags, {})
+    assert resolve({**flags, "replica.secret_file": "secret"}, {}).settings.replica.secret_file == Path(
+        "secret"
+    )
+    with pytest.raises(BadConfig, match=r"replica\.name .*needs a store that replicas can share"):
+        resolve({"replica.name": "a"}, {})
+
+
 def partner_of(key: str) -> dict[str, str]:
     """What must be set beside it."""
     if key.startswith("etcd."):
         return {"store": "etcds://user@host"}
+    if key.startswith("replica."):
+        return {"store": "etcd://host"}
     return {each: file for each, file in TLS.items() if each != key} if "tls" in key else {}
 
 

@@ -74,12 +74,14 @@ class DropCheck(Struct, frozen=True, gc=False):
 
 
 class Revive(Struct, frozen=True, gc=False):
-    """A renewal arrived for a lease that had lapsed, or was overdue: it is neither any more."""
+    """A renewal arrived for a lease that had lapsed, or was overdue: it is neither any more. `contested`: another replica may be
+    letting it lapse at this moment, so that it is written even if it changes nothing, for the store to decide who was first."""
 
     key: str
     generation: int
     owner: bytes
     at: int
+    contested: bool = False
 
 
 class MarkOverdue(Struct, frozen=True, gc=False):
@@ -89,11 +91,14 @@ class MarkOverdue(Struct, frozen=True, gc=False):
 
 
 class Expire(Struct, frozen=True, gc=False):
-    """The lease lapsed."""
+    """The lease lapsed. Where others were asked: `seen` is the revision of the record they were asked about, `roster` that of the
+    roster they made up; of another one nobody knows whether it lapsed. 0 for a registry that is alone."""
 
     key: str
     generation: int
     at: int
+    seen: int = 0
+    roster: int = 0
 
 
 class SetHealth(Struct, frozen=True, gc=False):

@@ -72,6 +72,8 @@ def decide(state: State, command: Command) -> Write:
         case MarkOverdue() | Expire() | SetHealth() | SetReach() | Remove():
             if record is None or record.generation != command.generation:
                 return NOTHING
+            if isinstance(command, Expire) and command.seen not in (0, entry.revision if entry else 0):
+                return NOTHING
             return _own(record, command)
     assert_never(command)
 
@@ -213,7 +215,8 @@ def _given(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _revive(record: Record, command: Revive) -> Write:
-    return _with(record, record, command.at, expired_at=0, overdue=False)
+    revived = _with(record, record, command.at, expired_at=0, overdue=False)
+    return replace(record, changed_at=command.at) if revived is NOTHING and command.contested else revived
 
 
 # --- What the registry itself finds ---------------------------------------------------------------------------------

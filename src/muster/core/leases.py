@@ -13,7 +13,9 @@ from msgspec import Struct
 
 from muster.model import limits
 from muster.model.instance import LeaseTerms
+from muster.model.record import Record
 
+from .ownership import ALONE, Roster
 from .state import Entry
 from .wheel import NEVER, Wheel
 
@@ -55,7 +57,7 @@ class Zone:
         return f"<Zone {self.name!r} leased={self.leased} silent={self.silence}>"
 
 
-Phase = Literal["held", "overdue", "lapsing", "expiring", "lapsed"]
+Phase = Literal["held", "overdue", "lapsing", "expiring", "lapsed", "promised"]
 
 
 class Lease(Struct, gc=False):
@@ -66,6 +68,10 @@ class Lease(Struct, gc=False):
     lapsing   past its time, its expiry queued; a renewal still calls it off
     expiring  the expiry is being committed; until its outcome is known, renewals wait for it
     lapsed    expired; a renewal revives it by a write
+    promised  another replica's, who was told that nobody here heard of it: a renewal is written to the record
+
+    `mine`: this replica owns it; nothing follows from its silence anywhere else. `granted` is when it last counted as renewed without
+    being heard (it was loaded, taken over); `before`, when it was last heard before that; `graced`: taken over and not heard since.
     """
 
     key: str
@@ -77,6 +83,21 @@ class Lease(Struct, gc=False):
     renewed: float
     phase: Phase = "lapsed"
     wake: int = NEVER
+    mine: bool = True
+    granted: float = float("-inf")
+    before: float = float("-inf")
+    graced: bool = False
+
+    @property
+    def heard(self) -> float:
+        """When it was last really heard, here or by whom we asked."""
+        return self.renewed if self.renewed > self.granted else self.before
+
+    def grant(self, at: float) -> None:
+        """It counts as renewed at that moment, though nobody heard it."""
+        if at >= self.renewed:
+            self.before = self.heard
+            self.renewed = self.granted = at
 
     @property
     def overdue_at(self) -> float:
@@ -103,9 +124,12 @@ class Renewal(Enum):
 
 
 class Leases:
-    """Every lease by key; `zones` are shared with the guard."""
+    """Every lease by key; `zones` are shared with the guard, and count what this replica owns. `unsure`: leases of which nothing was
+    heard here for too long, while there are others to ask; they are filed nowhere until somebody asked."""
 
-    def __init__(self) -> None:
+    def __init__(self, roster: Roster = ALONE) -> None:
+        self.roster = roster
+        self.unsure: list[Lease] = []
         self._leases: dict[str, Lease] = {}
         self._wheel: Wheel[Lease] = Wheel()
         self.zones: dict[str, Zone] = {}
@@ -132,7 +156,7 @@ class Leases:
             return Renewal.SUPERSEDED
         if lease.owner and owner != lease.owner:
             return Renewal.NOT_OWNER
-        if lease.phase == "expiring" or lease.phase == "lapsed":
+        if lease.phase == "expiring" or lease.phase == "lapsed" or lease.phase == "promised":
             return Renewal.SLOW
         self.renewals += 1
         if lease.phase == "held":
@@ -169,6 +193,8 @@ class Leases:
             self._lapse(lease)
         elif lease.phase == "lapsed":
             self._begin(lease, now, overdue=record.facts.overdue)
+        elif not lease.mine or lease.phase == "promised":
+            lease.phase = "overdue" if record.facts.overdue else "held"
         elif lease.phase == "held":
             self._wheel.put(lease, lease.overdue_at)
 
@@ -177,12 +203,17 @@ class Leases:
         self.drop(entry.key)
         record = entry.record
         lease = Lease(entry.key, record.generation, terms.ttl, terms.interval, record.owner, zone, now)
+        lease.granted = now
+        lease.mine = self.roster.mine(entry.key)
         self._leases[entry.key] = lease
         return lease
 
     def _begin(self, lease: Lease, now: float, *, overdue: bool) -> None:
         """It runs from now. Loaded as overdue it stays so, in another run of its time, until it is heard from."""
-        lease.renewed = now
+        lease.grant(now)
+        if not lease.mine:
+            lease.phase = "overdue" if overdue else "held"
+            return
         lease.zone.leased += 1
         if overdue:
             self._silence(lease)
@@ -206,7 +237,7 @@ class Leases:
             self._uncount(lease)
 
     def _uncount(self, lease: Lease) -> None:
-        lease.zone.leased -= 1
+        lease.zone.leased -= lease.mine
         lease.zone.overdue.discard(lease.key)
         lease.zone.unanswered.discard(lease.key)
         lease.zone.sighted.discard(lease.key)
@@ -223,11 +254,14 @@ class Leases:
         still: list[Lease] = []
         lapsing: list[Lease] = []
         for lease in self._wheel.due(now, most):
+            if not lease.mine:
+                continue
             if lease.phase == "held" and now < lease.overdue_at:
                 self._wheel.put(lease, lease.overdue_at)
+            elif lease.phase == "held" and self.roster.others:
+                self.unsure.append(lease)
             elif lease.phase == "held":
-                self._silence(lease)
-                self._look_again(lease, now)
+                self.silence(lease, now)
                 overdue.append(lease)
             elif lease.phase == "overdue" and now < lease.expires_at:
                 self._look_again(lease, now)
@@ -235,6 +269,11 @@ class Leases:
             elif lease.phase == "overdue":
                 lapsing.append(lease)
         return overdue, still, lapsing
+
+    def silence(self, lease: Lease, now: float) -> None:
+        """It is overdue, by all that is known."""
+        self._silence(lease)
+        self._look_again(lease, now)
 
     def _silence(self, lease: Lease) -> None:
         lease.phase = "overdue"
@@ -263,3 +302,89 @@ class Leases:
         """Zones without a lease have nothing to guard; their names must not pile up."""
         for name in [name for name, zone in self.zones.items() if not zone.leased]:
             del self.zones[name]
+
+    # --- Several replicas -------------------------------------------------------------------------------------------
+
+    def assign(self, roster: Roster, now: float) -> None:
+        """These are the replicas now: let go of what is another's, take over what is ours."""
+        self.roster = roster
+        for lease in self._leases.values():
+            mine = roster.mine(lease.key)
+            if mine and not lease.mine:
+                self._adopt(lease, now)
+            elif lease.mine and not mine:
+                self._let_go(lease)
+
+    def _adopt(self, lease: Lease, now: float) -> None:
+        """Whoever heard it may be gone, so it gets a grace: once for each silence, or replicas that come and go would keep the dead
+        alive for ever."""
+        lease.mine = True
+        if lease.phase == "lapsed":
+            return
+        lease.zone.leased += 1
+        if not lease.graced or lease.heard > lease.granted:
+            lease.grant(now - max(lease.ttl - limits.ADOPTION_GRACE_S, 0.0))
+            lease.graced = True
+        if lease.phase == "overdue":
+            self.silence(lease, now)
+        elif lease.phase in ("held", "promised"):
+            lease.phase = "held"
+            self._wheel.put(lease, lease.overdue_at)
+
+    def _let_go(self, lease: Lease) -> None:
+        if lease.phase != "lapsed":
+            self._uncount(lease)
+        lease.mine = False
+        if lease.phase == "lapsing":
+            lease.phase = "overdue"
+
+    def heard_elsewhere(self, lease: Lease, at: float) -> None:
+        """Another replica heard it then."""
+        lease.before = max(lease.before, at)
+        if at > lease.renewed:
+            lease.renewed = at
+            lease.zone.heard = max(lease.zone.heard, at)
+
+    def revived_elsewhere(self, key: str, now: float) -> None:
+        """Another replica took its overdue mark off: it heard it just now."""
+        lease = self._leases.get(key)
+        if lease is not None and lease.mine and lease.phase in ("overdue", "lapsing"):
+            self.heard_elsewhere(lease, now)
+            self.resume(lease)
+
+    def resume(self, lease: Lease) -> None:
+        """It is in time after all."""
+        lease.phase = "held"
+        lease.zone.overdue.discard(lease.key)
+        lease.zone.sighted.discard(lease.key)
+        self._wheel.put(lease, lease.overdue_at)
+
+    def take_unsure(self) -> list[Lease]:
+        unsure, self.unsure = self.unsure, []
+        return unsure
+
+    def contested(self, key: str) -> bool:
+        """Whether its owner was promised that it may lapse."""
+        lease = self._leases.get(key)
+        return lease is not None and lease.phase == "promised"
+
+    def promise(self, lease: Lease) -> None:
+        """Its owner was told that nobody here heard of it."""
+        if lease.phase in ("held", "overdue"):
+            lease.phase = "promised"
+
+    def remember(self, old: Leases) -> None:
+        """After everything was loaded again: what was heard before counts as such."""
+        for key, lease in self._leases.items():
+            known = old.get(key)
+            if known is not None and known.generation == lease.generation:
+                lease.before = known.heard
+
+
+def of_static(record: Record, generation: int, owner: bytes) -> Renewal:
+    """There is nothing to renew; but who was replaced by a static instance must learn it as from any other."""
+    if generation and generation != record.generation:
+        return Renewal.SUPERSEDED
+    if record.owner and owner != record.owner:
+        return Renewal.NOT_OWNER
+    return Renewal.STATIC

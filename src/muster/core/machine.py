@@ -20,17 +20,21 @@ from .commands import Command, Expire, MarkOverdue, Revive, SetHealth
 from .decide import addressed
 from .feed import Feed
 from .guard import Guard, Rules
-from .leases import Lease, Leases, Renewal
-from .outbox import Ask, Outbox, Purpose, Turn
+from .inquiry import Answer as Told
+from .inquiry import Inquiry
+from .leases import Lease, Leases, Renewal, of_static
+from .outbox import Ask, Outbox, Purpose, Question, Turn
 from .outcomes import Outcomes
+from .ownership import ALONE, Roster
 from .refusals import Refusals
 from .retention import Retention
+from .rounds import Rounds
 from .sight import FirstProbes, Sight
 from .state import Change, Entry, State
 from .suspicion import Recovery, Suspicion, Suspicions
 from .verdicts import Verdicts
 
-__all__ = ["Ask", "Machine", "Purpose", "Turn"]
+__all__ = ["Ask", "Machine", "Purpose", "Question", "Told", "Turn"]
 
 LOOK_S = 1.0
 """How often the guard looks when nothing else makes it."""
@@ -48,13 +52,13 @@ class Machine:
         self.sessions: dict[tuple[str, int], int] = {}
         self.registrations = 0
         self._began = 0.0
-        self._clear("", 0, 0.0)
+        self._clear("", 0, 0.0, ALONE)
 
-    def _clear(self, epoch: str, revision: int, now: float) -> None:
+    def _clear(self, epoch: str, revision: int, now: float, roster: Roster) -> None:
         """Forget what was known of the records; open sessions are known of connections, and stay."""
         self.state = State(epoch, revision)
         self.feed = Feed(revision)
-        self.leases = Leases()
+        self.leases = Leases(roster)
         self.guard = Guard(self.leases.zones, self._rules)
         self.checks = Checks(self._rng)
         self.suspicions = Suspicions(now)
@@ -74,6 +78,10 @@ class Machine:
             self._outbox,
         )
         self._outcomes = Outcomes(self.leases, self.checks, self.suspicions, self._verdicts, self._retention)
+        self.inquiry = Inquiry(self.state, self.leases, self.checks, self.suspicions, self._outbox)
+        self._rounds = Rounds(
+            self.state, self.leases, self.checks, self.inquiry, self._verdicts, self._outbox
+        )
         self._look_at = now
 
     # --- What the store says ----------------------------------------------------------------------------------------
@@ -84,12 +92,14 @@ class Machine:
         """Begin from a store's whole content: (record, revision of its last write). Every lease counts as renewed now."""
         if epoch != self.state.epoch:
             self._began = now
-        self._clear(epoch, revision, now)
+        known = self.leases
+        self._clear(epoch, revision, now, known.roster)
         self.state.load(records)
         for entry in self.state.entries():
             self._follow(entry, now, wall)
             if entry.discoverable:
                 self._probe_first(entry)
+        self.leases.remember(known)
 
     def apply(
         self, revision: int, writes: Iterable[tuple[str, Record | None]], now: float, wall: int
@@ -102,6 +112,8 @@ class Machine:
             if change.after is not None:
                 self._follow(change.after, now, wall)
                 self._meet(change.before, change.after)
+                if change.before is not None and _mark_taken_off(change.before, change.after):
+                    self.leases.revived_elsewhere(change.after.key, now)
         self.feed.append(changes)
         return changes
 
@@ -154,7 +166,7 @@ class Machine:
             self._outbox.command(Revive(key, generation, owner, wall))
             return Renewal.RENEWED
         if renewal is Renewal.UNKNOWN and (entry := self.state.get(key)):
-            return _of_static(entry.record, generation, owner)
+            return of_static(entry.record, generation, owner)
         return renewal
 
     def session_opened(self, key: str, generation: int, now: float) -> None:
@@ -239,6 +251,8 @@ class Machine:
     def tick(self, now: float, wall: int) -> None:
         """Handle what is due, at most `DUE_PER_TICK` of each kind; the rest makes `next_deadline` say now."""
         overdue, still, lapsing = self.leases.due(now, limits.DUE_PER_TICK)
+        for lease in self.leases.take_unsure():
+            self.inquiry.ask(lease, binding=False)
         for lease in (*overdue, *still):
             self._mark(lease, wall)
             self.suspicions.raise_(lease.key, lease.generation, "overdue", now)
@@ -246,14 +260,17 @@ class Machine:
             self._look(now, wall)
         for lease in lapsing:
             self._lapse(lease, now, wall)
-        self._run_checks(now, wall)
+        self._rounds.run(now, wall)
         for item in self.suspicions.due(now, limits.DUE_PER_TICK):
-            self._probe(item)
+            self._probe(item, now)
         for key in self._first_probes.due(now):
             if entry := self.state.get(key):
                 self._outbox.ask("reach", entry)
         for removal in self._retention.due(now, limits.DUE_PER_TICK):
-            self._outbox.command(removal)
+            if self._mine(removal.key):
+                self._outbox.command(removal)
+            else:
+                self._retention.again(removal.key, now + limits.ADOPTION_GRACE_S)
 
     def _mark(self, lease: Lease, wall: int) -> None:
         """Found again until it is committed."""
@@ -272,38 +289,40 @@ class Machine:
         zone = lease.zone.name
         if not self._verdicts.blind(zone, lease.key, lease.renewed, lease.expires_at, now, wall):
             lease.phase = "lapsing"
-            self._outbox.command(Expire(lease.key, lease.generation, wall))
+            if self.leases.roster.others:
+                self.inquiry.ask(lease, binding=True)
+            else:
+                self._outbox.command(Expire(lease.key, lease.generation, wall))
         elif self.guard.holds(zone, lease.key):
             self.leases.postpone(lease, now + limits.OVERDUE_PROBE_S)
             self.suspicions.raise_(lease.key, lease.generation, "overdue", now)
         else:
             self.leases.postpone(lease, now + limits.WITNESS_PAUSE_S)
 
-    def _run_checks(self, now: float, wall: int) -> None:
-        probes, silent = self.checks.due(now, limits.DUE_PER_TICK)
-        for tracker in probes:
-            if entry := self.state.get(tracker.key):
-                self._outbox.ask("check", entry, tracker, tracker.check)
-        for tracker in silent:
-            if entry := self.state.get(tracker.key):
-                self._lapse_check(tracker, entry, now, wall)
-
-    def _lapse_check(self, tracker: Tracker, entry: Entry, now: float, wall: int) -> None:
-        """A TTL check of which nothing was heard in time."""
-        zone, since = entry.record.instance.zone, tracker.said_at
-        if self._verdicts.blind(zone, tracker.key, since, since + tracker.check.ttl, now, wall):
-            self.checks.hold(tracker, now + LOOK_S)
-        else:
-            self._verdicts.commit([self.checks.lapse(tracker)], wall)
-
-    def _probe(self, item: Suspicion | Recovery) -> None:
+    def _probe(self, item: Suspicion | Recovery, now: float) -> None:
         entry = self.state.get(item.key)
+        if isinstance(item, Recovery) and not self._mine(item.key):
+            self.suspicions.again(item, now)
+            return
         if entry is not None and entry.record.generation == item.generation:
             self._outbox.ask("confirm" if isinstance(item, Suspicion) else "recover", entry, item)
 
     def paused(self, gap: float, now: float, wall: int) -> None:
         """The registry stood still for `gap` s. `now` runs on without the gap, so every deadline moved by it already."""
         self.guard.paused(gap, now, wall)
+
+    # --- Other replicas ---------------------------------------------------------------------------------------------
+
+    def assign(self, roster: Roster, now: float) -> None:
+        """These replicas are live now."""
+        self.leases.assign(roster, now)
+
+    def _mine(self, key: str) -> bool:
+        return self.leases.roster.mine(key)
+
+    def answered(self, told: Told, now: float, wall: int) -> None:
+        """All others answered a question of ours."""
+        (self._rounds if told.question.check else self.inquiry).answered(told, now, wall)
 
     # --- What becomes of commands -----------------------------------------------------------------------------------
 
@@ -355,13 +374,9 @@ class Machine:
         return self._began + min(longest, limits.SETTLE_MAX_S)
 
 
-def _of_static(record: Record, generation: int, owner: bytes) -> Renewal:
-    """There is nothing to renew; but who was replaced by a static instance must learn it as from any other."""
-    if generation and generation != record.generation:
-        return Renewal.SUPERSEDED
-    if record.owner and owner != record.owner:
-        return Renewal.NOT_OWNER
-    return Renewal.STATIC
+def _mark_taken_off(before: Entry, after: Entry) -> bool:
+    facts = after.record.facts
+    return before.record.facts.overdue and not facts.overdue and not facts.expired_at
 
 
 def _same_process(before: Entry, after: Entry) -> bool:

@@ -1,4 +1,5 @@
-"""What the machine wants done: commands to commit, probes to run. It does neither; the shell takes them and does both."""
+"""What the machine wants done: commands to commit, probes to run, questions to other replicas. It does none; the shell takes them
+and does all."""
 
 from __future__ import annotations
 
@@ -32,11 +33,23 @@ class Ask(Struct, frozen=True, gc=False):
     check: Check | None = None
 
 
+class Question(Struct, frozen=True, gc=False):
+    """Something to ask the other replicas: when did they last hear of this instance, or of its `check`? `seen` is the record's
+    revision, which they must have reached to be able to say. `binding`: an expiry follows if nobody did."""
+
+    key: str
+    generation: int
+    seen: int
+    check: str = ""
+    binding: bool = False
+
+
 class Turn(Struct, frozen=True):
     """What is to be done now."""
 
     commands: list[Command]
     asks: list[Ask]
+    questions: list[Question]
 
 
 class Outbox:
@@ -45,9 +58,10 @@ class Outbox:
     def __init__(self) -> None:
         self._commands: list[Command] = []
         self._asks: list[Ask] = []
+        self._questions: list[Question] = []
 
     def __bool__(self) -> bool:
-        return bool(self._commands or self._asks)
+        return bool(self._commands or self._asks or self._questions)
 
     def command(self, command: Command) -> None:
         self._commands.append(command)
@@ -56,8 +70,11 @@ class Outbox:
         record = entry.record
         self._asks.append(Ask(purpose, record.instance, record.generation, entry.key, about, check))
 
+    def question(self, question: Question) -> None:
+        self._questions.append(question)
+
     def take(self) -> Turn:
         """What has become necessary since the last call."""
-        turn = Turn(self._commands, self._asks)
-        self._commands, self._asks = [], []
+        turn = Turn(self._commands, self._asks, self._questions)
+        self._commands, self._asks, self._questions = [], [], []
         return turn

@@ -113,7 +113,7 @@ class Writes:
         if decided.entry is None:
             raise Rejected("unknown_instance", "removed meanwhile")
         service = decided.entry.service
-        return answer(await self._registry.subscribers.drained(service, decided.entry.revision, wait))
+        return answer(await self._registry.drained(service, decided.entry.revision, wait))
 
     # --- Heartbeats -------------------------------------------------------------------------------------------------
 

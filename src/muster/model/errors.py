@@ -42,6 +42,7 @@ CODES: Final[dict[str, tuple[int, str]]] = {
     "store_unavailable": (503, "The store cannot write now; reads, watches and heartbeats go on."),
     "overloaded": (503, "Too much is waiting; ask again a little later."),
     "unsettled": (503, "The registry is too young to say that there is nothing; ask again in a few seconds."),
+    "try_another": (503, "This replica cannot vouch for the answer now; another one can."),
     "stopping": (503, "This registry is shutting down; ask another."),
 }
 """code -> (HTTP status, what it means)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from muster.core.state import ServiceKey
@@ -147,3 +147,19 @@ class Subscribers:
     def _wake(self, service: ServiceKey) -> None:
         for heard in self._waits.get(service, ()):
             heard.set()
+
+
+def together(answers: Sequence[DrainAnswer], silent: Sequence[Unacknowledged]) -> DrainAnswer:
+    """What the subscribers of all replicas say. `silent`: replicas that could not be asked, whose subscribers nobody knows."""
+    unacknowledged = [*silent, *(each for answer in answers for each in answer.unacknowledged)]
+    return DrainAnswer(
+        safe=not silent and all(answer.safe for answer in answers),
+        waited_ms=max(answer.waited_ms for answer in answers),
+        revision=answers[0].revision,
+        unacknowledged=unacknowledged[: limits.UNACKNOWLEDGED_LISTED],
+        unacknowledged_count=len(silent) + sum(answer.unacknowledged_count for answer in answers),
+        cannot_acknowledge=CannotAcknowledge(
+            plain_streams=sum(answer.cannot_acknowledge.plain_streams for answer in answers),
+            plain_reads_s=max(answer.cannot_acknowledge.plain_reads_s for answer in answers),
+        ),
+    )

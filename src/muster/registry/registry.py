@@ -28,14 +28,25 @@ from muster.registry import readings
 from muster.registry.clock import Clock
 from muster.registry.drain import Subscribers
 from muster.registry.hub import Hub
+from muster.registry.outcomes import Outcomes
 from muster.registry.policies import Policies
 from muster.registry.prober import Finding, Prober
 from muster.registry.probing import target_of, urgent
 from muster.registry.readings import Figures, Standing
+from muster.registry.replicas.port import Shared
+from muster.registry.replicas.replicas import Replicas
 from muster.registry.seen import Seen
-from muster.registry.store import Changes, Compacted, EpochChanged, Put, Store, StoreUnavailable
+from muster.registry.store import (
+    Changes,
+    Compacted,
+    EpochChanged,
+    Put,
+    Store,
+    StoreUnavailable,
+)
 from muster.registry.waiting import Blocked, within
 from muster.registry.writer import STORE_PREFIX, Decided, Writer
+from muster.wire.answers import DrainAnswer
 
 TICK_S = 0.25
 """The registry looks at the clock at least this often: a longer gap is a pause."""
@@ -43,25 +54,9 @@ RELOAD_RETRY_S = 1.0
 """Between attempts to load again from a store that went away just then."""
 
 
-class _Outcomes:
-    """What the writer tells the machine, with the time."""
-
-    def __init__(self, machine: Machine, now: Callable[[], float]) -> None:
-        self._machine = machine
-        self._now = now
-
-    def begin(self, command: Command) -> bool:
-        return self._machine.begin(command)
-
-    def decided(self, command: Command, *, asked: bool) -> None:
-        self._machine.decided(command, self._now(), asked=asked)
-
-    def not_committed(self, command: Command) -> None:
-        self._machine.not_committed(command, self._now())
-
-
 class Registry:
-    """`rng` is for jitter and operation ids; `rules` and `retention` are the operator's. `async with registry.open():` is its life."""
+    """`rng` is for jitter and operation ids; `rules` and `retention` are the operator's; `shared`: others use the store too.
+    `async with registry.open():` is its life."""
 
     def __init__(
         self,
@@ -73,6 +68,7 @@ class Registry:
         rules: Rules = Rules(),
         retention: float = limits.EXPIRED_RETENTION_S,
         propagated: Callable[[float, int], None] = lambda seconds, readers: None,
+        shared: Shared | None = None,
     ) -> None:
         self._store = store
         self._prober = prober
@@ -89,9 +85,11 @@ class Registry:
             store,
             lambda: self.machine.state,
             self._seen,
-            _Outcomes(self.machine, self.now),
+            Outcomes(self.machine, self.now),
             self.new_token,
+            lambda command: self.replicas.guards(command) if self.replicas else (),
         )
+        self.replicas = Replicas(shared, self, self.machine, self._seen) if shared else None
         self._resets: list[Callable[[str], None]] = []
         self._loaded: list[Callable[[], None]] = []
         self._changed: list[Callable[[Change, int], None]] = []
@@ -116,12 +114,16 @@ class Registry:
                     group.create_task(self.writer.run(), name="writer"),
                     group.create_task(self._keep_time(), name="time"),
                 ]
+                if self.replicas:
+                    tasks.append(group.create_task(self.replicas.run(), name="replicas"))
                 self.running = True
                 try:
                     yield self
                     await self.writer.finish()
                 finally:
                     self.running = False
+                    if self.replicas:
+                        await self.replicas.leave()
                     for task in tasks:
                         task.cancel()
         finally:
@@ -136,6 +138,8 @@ class Registry:
         ]
         self.policies.load(loaded.records)
         self.machine.load(decoded, loaded.revision, loaded.epoch, self.now(), self._clock.wall())
+        if self.replicas:
+            self.replicas.load(loaded.records)
         self._seen.loaded(loaded.revision, loaded.records)
         for told in self._loaded:
             told()
@@ -162,7 +166,7 @@ class Registry:
             for reset in list(self._resets):
                 reset(reason)
         self._publish(known | set(self.machine.state.services()) | set(self.policies.services()))
-        self._soon()
+        self.look_soon()
 
     async def _load_at_last(self) -> None:
         """Where the store cannot be read now, what is served grows old meanwhile."""
@@ -183,6 +187,8 @@ class Registry:
         ]
         changes = self.machine.apply(event.revision, writes, self.now(), self._clock.wall())
         steered = self.policies.apply(event.revision, event.entries)
+        if self.replicas:
+            self.replicas.apply(event.revision, event.entries)
         self._tell(changes)
         self._publish(dict.fromkeys([*(change.service for change in changes), *steered]))
         self._seen.applied(event.revision, event.op)
@@ -233,15 +239,17 @@ class Registry:
             self.writer.own(command)
         for ask in turn.asks:
             self._probe(ask)
+        if self.replicas and turn.questions:
+            self.replicas.ask(turn.questions)
 
     def _probe(self, ask: Ask) -> None:
         def done(finding: Finding) -> None:
             self.machine.found(ask, finding.answer, finding.detail, self.now(), self._clock.wall())
-            self._soon()
+            self.look_soon()
 
         self._prober.start(target_of(ask), done, urgent=urgent(ask))
 
-    def _soon(self) -> None:
+    def look_soon(self) -> None:
         """Something happened that may have work due: look at once, not at the next tick."""
         self._pump()
         if not self._sooner.is_set() and self.machine.next_deadline(self.now()) < self._next_tick:
@@ -290,8 +298,8 @@ class Registry:
 
     @property
     def age(self) -> int:
-        """How old what we serve may be (s): 0 while the store is in this process, in step by construction."""
-        return 0
+        """How old what we serve may be (s): 0 where the store is in this process, in step by construction, or was heard lately."""
+        return self.replicas.lag if self.replicas else 0
 
     def new_token(self) -> str:
         """A short random name, unguessable enough that nobody acknowledges for another."""
@@ -322,14 +330,20 @@ class Registry:
 
     async def command(self, command: Command) -> Decided:
         """Decide and commit. Raises `Rejected` or `Unavailable`."""
+        if self.replicas:
+            self.replicas.insist()
         return await self.writer.ask(command)
+
+    async def drained(self, service: ServiceKey, revision: int, wait: float) -> DrainAnswer:
+        """What every subscriber says to a drain, of whatever replica, once it has acknowledged or `wait` s are over."""
+        return await (self.replicas or self.subscribers).drained(service, revision, wait)
 
     def renew(self, key: str, generation: int, owner: bytes) -> Renewal:
         """Take a heartbeat without waiting. `SLOW` ones need `revive`."""
         renewal = self.machine.renew(key, generation, owner, self.now(), self._clock.wall())
         if self.machine.has_work:
             self._pump()
-        return renewal
+        return self.replicas.vouched([renewal])[0] if self.replicas else renewal
 
     def renew_all(self, heartbeats: Iterable[tuple[str, int, bytes]]) -> list[Renewal]:
         """Take heartbeats (key, generation, owner) that came together. Hot: half a million a second."""
@@ -337,25 +351,28 @@ class Registry:
         renewals = [renew(key, generation, owner, now, wall) for key, generation, owner in heartbeats]
         if self.machine.has_work:
             self._pump()
-        return renewals
+        return self.replicas.vouched(renewals) if self.replicas else renewals
 
     async def revive(self, key: str, generation: int, owner: bytes) -> Decided:
-        """A renewal of a lease that has lapsed, or is lapsing at this moment."""
-        return await self.command(Revive(key, generation, owner, self._clock.wall()))
+        """A renewal of a lease that has lapsed, or is lapsing at this moment, perhaps by another replica's hand."""
+        if self.replicas and self.entry(key) is None:
+            await self.replicas.insist_unknown(key)
+        contested = self.machine.leases.contested(key)
+        return await self.command(Revive(key, generation, owner, self._clock.wall(), contested=contested))
 
     def session_opened(self, key: str, generation: int) -> None:
         self.machine.session_opened(key, generation, self.now())
-        self._soon()
+        self.look_soon()
 
     def session_closed(self, key: str, generation: int, *, lost: bool) -> None:
         """A session ended. `lost`: it broke; ended by the registry itself, it says nothing of the instance."""
         self.machine.session_closed(key, generation, self.now(), lost=lost)
-        self._soon()
+        self.look_soon()
 
     def report(self, key: str, generation: int, source: str) -> None:
         """Raises `Rejected`."""
         self.machine.report(key, generation, source, self.now())
-        self._soon()
+        self.look_soon()
 
     async def push(
         self, key: str, generation: int, owner: bytes, check: str, result: Result, said: str

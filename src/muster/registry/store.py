@@ -164,6 +164,10 @@ class SharedStore(Store, Protocol):
     contact: float
     """When the store last proved that it is there, with its majority (s of the loop's clock)."""
 
+    async def read(self, key: str) -> Stored | None:
+        """The record as the store's majority has it now, None if there is none. Raises `StoreUnavailable`."""
+        ...
+
     async def grant(self, ttl: int) -> int:
         """A lease of `ttl` s; its id. Raises `StoreUnavailable`."""
         ...

@@ -26,7 +26,16 @@ from muster.core.state import Entry, State
 from muster.model import limits
 from muster.model import record as records
 from muster.model.errors import Rejected, Unavailable
-from muster.registry.store import Batch, Committed, Conflict, Store, StoreUnavailable, Unknown, Write
+from muster.registry.store import (
+    Batch,
+    Committed,
+    Conflict,
+    Guard,
+    Store,
+    StoreUnavailable,
+    Unknown,
+    Write,
+)
 
 STORE_PREFIX = "i/"
 """Instance records live under this prefix of the store."""
@@ -97,12 +106,14 @@ class Writer:
         applied: Applied,
         outcomes: Outcomes,
         new_op: Callable[[], str],
+        guards: Callable[[Command], tuple[Guard, ...]] = lambda command: (),
     ) -> None:
         self._store = store
         self._state = state
         self._applied = applied
         self._outcomes = outcomes
         self._new_op = new_op
+        self._guards = guards
         self._asked: deque[_Pending] = deque()
         self._own: deque[_Pending] = deque()
         self._alone: deque[_Pending] = deque()
@@ -215,7 +226,8 @@ class Writer:
 
     async def _commit(self, batch: _Batch) -> None:
         self._under_way = [pending for pending, _ in batch.values()]
-        transaction = Batch(self._new_op(), tuple(write for _, write in batch.values()))
+        guards = {guard: None for pending in self._under_way for guard in self._guards(pending.command)}
+        transaction = Batch(self._new_op(), tuple(write for _, write in batch.values()), tuple(guards))
         try:
             revision = await self._outcome(transaction)
         except StoreUnavailable as error:
@@ -251,8 +263,10 @@ class Writer:
                 case Committed(revision=revision):
                     self._shut = self.trouble = ""
                     return revision
-                case Conflict():
+                case Conflict(keys=keys):
                     self._shut = self.trouble = ""
+                    if attempt == 0 and any(guard.key in keys for guard in transaction.guards):
+                        return None
                     return await self._ours(transaction)
                 case Unknown(reason=reason):
                     await self._puzzle(attempt, reason)

@@ -36,6 +36,7 @@ from muster.observe.metrics import Edge, Metrics
 from muster.probe.probes import Probes
 from muster.registry.prober import Prober
 from muster.registry.registry import Registry
+from muster.registry.replicas.port import Shared
 from muster.registry.store import Store, StoreUnavailable
 from muster.server import descriptors, files, logs, naming, shared, sockets, systemd
 from muster.server.backups import Backups
@@ -104,6 +105,7 @@ class Parts(Struct, frozen=True):
     store: Store
     meters: Meters
     nameserver: Nameserver | None
+    tokens: Tokens | None
 
 
 def serve(settings: Settings) -> int:
@@ -170,11 +172,12 @@ async def running(
             prober = Probes(allow_loopback=all(address.loopback for address in addresses))
             stack.callback(prober.close)
         store = store or await _store(settings, meters)
-        registry = await stack.enter_async_context(_registry(settings, store, prober, meters))
+        among = shared.among(settings, store, addresses[0], stack)
+        registry = await stack.enter_async_context(_registry(settings, store, prober, meters, among))
         listener = _listener(registry, _gate(settings, addresses, tokens), connections)
         stack.callback(listener.close)
         nameserver = await stack.enter_async_context(naming.serving(settings, registry, dns)) if dns else None
-        parts = Parts(settings, registry, listener, store, meters, nameserver)
+        parts = Parts(settings, registry, listener, store, meters, nameserver, tokens)
         listener.router = Router(surface(parts) for surface in SURFACES)
         meters.lag.start()
         stack.callback(meters.lag.stop)
@@ -225,7 +228,7 @@ async def _store(settings: Settings, meters: Meters) -> Store:
 
 
 def _registry(
-    settings: Settings, store: Store, prober: Prober, meters: Meters
+    settings: Settings, store: Store, prober: Prober, meters: Meters, among: Shared | None
 ) -> AbstractAsyncContextManager[Registry]:
     registry = Registry(
         store,
@@ -233,6 +236,7 @@ def _registry(
         rules=Rules(ratio=settings.guard.ratio, clear=settings.guard.window),
         retention=settings.expired_retention,
         propagated=lambda seconds, readers: meters.propagation.observe(seconds),
+        shared=among,
     )
     return registry.open()
 
@@ -244,7 +248,7 @@ def _listener(registry: Registry, gate: Gate, connections: int) -> Listener:
 
 
 def _gate(settings: Settings, addresses: Sequence[Address], tokens: Tokens | None) -> Gate:
-    hosts = [*settings.allowed_hosts, *(address.host for address in addresses)]
+    hosts = [*settings.allowed_hosts, *(address.host for address in addresses), *shared.own_host(settings)]
     return Gate(hosts, tokens.known if tokens else _no_tokens)
 
 
@@ -282,6 +286,10 @@ def _consul(parts: Parts) -> Surface:
     return consul(parts.registry, parts.listener, parts.settings)
 
 
+def _replicas(parts: Parts) -> Surface:
+    return shared.surface(parts.settings, parts.registry, parts.tokens, __version__)
+
+
 def _edge(listener: Listener, streams: Streams, writes: Writes) -> Edge:
     return Edge(
         refused=lambda: listener.refused,
@@ -297,7 +305,7 @@ def _eureka(parts: Parts) -> Surface:
     return eureka.surface(parts.registry, dots=parts.settings.dotted_names)
 
 
-SURFACES: Sequence[Callable[[Parts], Surface]] = (_native, _consul, _eureka)
+SURFACES: Sequence[Callable[[Parts], Surface]] = (_native, _consul, _eureka, _replicas)
 """The dialects on the port; the native one answers where no other does."""
 
 

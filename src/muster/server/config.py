@@ -74,6 +74,7 @@ def resolve(
     _check_bounds(configuration)
     _check_tls(configuration)
     _check_etcd(configuration)
+    _check_replica(configuration)
     _check_exposure(configuration)
     _check_names(configuration)
     return configuration
@@ -193,6 +194,20 @@ def _check_etcd(configuration: Configuration) -> None:
             raise BadConfig(
                 key, value.source, remedies.get(key, "needs a store with TLS: etcds://HOST/PREFIX")
             )
+
+
+def _check_replica(configuration: Configuration) -> None:
+    """Who can say what a replica says keeps the dead alive; so beyond loopback replicas prove that they are some."""
+    settings = configuration.settings
+    for value in configuration.values:
+        if value.option.key.startswith("replica.") and value.value is not None and not settings.store.shared:
+            raise BadConfig(
+                value.option.key, value.source, "needs a store that replicas can share: etcd://HOST/PREFIX"
+            )
+    open_to_all = settings.store.shared and not settings.listen.loopback and not settings.insecure
+    if open_to_all and settings.replica.secret_file is None:
+        problem = "replicas on a shared store prove to one another who they are: set replica.secret_file to the same secret on each"
+        raise BadConfig("replica.secret_file", configuration.source("replica.secret_file"), problem)
 
 
 def _check_exposure(configuration: Configuration) -> None:

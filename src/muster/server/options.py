@@ -138,6 +138,7 @@ _READERS: Mapping[object, Callable[[object], object]] = {
     str: _text,
     Seconds: _seconds,
     StoreName: _store,
+    str | None: _text,
     Path: _path,
     Path | None: _path,
     tuple[str, ...]: _names,

@@ -85,6 +85,15 @@ class Consul(Struct, frozen=True):
     address: Annotated[str, "where that node is reached; empty: the address it listens on"] = ""
 
 
+class Replica(Struct, frozen=True):
+    name: Annotated[str | None, "this replica among those of its store; its address if not given"] = None
+    url: Annotated[str | None, "where the other replicas reach this one; what it listens on if not given"] = (
+        None
+    )
+    secret_file: Annotated[Path | None, "file with the secret that all replicas of a store share"] = None
+    ca: Annotated[Path | None, "certificates that the other replicas' must be signed by, PEM"] = None
+
+
 class Settings(Struct, frozen=True):
     listen: Annotated[Address, "address and port of the HTTP API"] = Address("127.0.0.1", 8500)
     data: Annotated[Path, "directory of the database"] = Path("muster-data")
@@ -117,4 +126,5 @@ class Settings(Struct, frozen=True):
     log: Log = Log()
     guard: Guard = Guard()
     etcd: Etcd = Etcd()
+    replica: Replica = Replica()
     consul: Consul = Consul()

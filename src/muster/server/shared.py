@@ -1,20 +1,89 @@
-"""The store that several registries share, opened by its settings; its packages are not part of a plain server."""
+"""Several registries on one store, by their settings. The packages of the store are not part of a plain server."""
 
 from __future__ import annotations
 
+import secrets
+import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urlsplit
 
 import structlog
 
+from muster.httpapi.problems import NATIVE
+from muster.peers.bodies import MEDIA
+from muster.peers.client import HttpPeers
+from muster.peers.surface import Handlers
+from muster.registry.registry import Registry
+from muster.registry.replicas.port import Member, Shared
+from muster.registry.store import SharedStore, Store
 from muster.server.config import BadConfig
-from muster.server.settings import Settings
+from muster.server.settings import Address, Settings
+from muster.server.tokens import Tokens
 from muster.storage.etcd.location import Credentials, parse
+from muster.web.dialect import Dialect, Surface, bearer
+from muster.web.message import Request
 
 if TYPE_CHECKING:
     from muster.storage.etcd.store import EtcdStore
 
 log = structlog.get_logger("muster")
+
+
+def member(settings: Settings, address: Address) -> Member:
+    """Who this replica is to the others. Raises `BadConfig` where they could not reach it."""
+    url = settings.replica.url
+    if url is None:
+        if address.host in ("0.0.0.0", "::"):  # noqa: S104 - not a place where anybody can be reached
+            raise BadConfig(
+                "replica.url",
+                "default",
+                f"say where the other replicas reach this one: http://HOST:{address.port}",
+            )
+        url = f"{'https' if settings.tls.cert else 'http'}://{address}"
+    return Member(settings.replica.name or urlsplit(url).netloc, url.rstrip("/"), secrets.token_hex(8))
+
+
+def peers(settings: Settings) -> HttpPeers:
+    """Raises `OSError` for a file that cannot be read."""
+    replica = settings.replica
+    tls = ssl.create_default_context(cafile=str(replica.ca)) if replica.ca else None
+    return HttpPeers(secret(settings), tls)
+
+
+def secret(settings: Settings) -> str:
+    file = settings.replica.secret_file
+    return file.read_text().strip() if file else ""
+
+
+def among(settings: Settings, store: Store, address: Address, stack: AsyncExitStack) -> Shared | None:
+    """What makes this registry one of several; None if it is alone. Raises `BadConfig`, `OSError`."""
+    if not settings.store.shared:
+        return None
+    others = peers(settings)
+    stack.callback(others.close)
+    return Shared(cast(SharedStore, store), member(settings, address), others)
+
+
+def own_host(settings: Settings) -> list[str]:
+    """The name under which other replicas call this one."""
+    host = urlsplit(settings.replica.url).hostname if settings.replica.url else None
+    return [host] if host else []
+
+
+def surface(settings: Settings, registry: Registry, tokens: Tokens | None, version: str) -> Surface:
+    """The routes of replicas; none for a registry that is alone. Who shows the cluster's secret needs no token beside it."""
+    if registry.replicas is None:
+        return Surface(NATIVE, (), ())
+    handlers = Handlers(registry, registry.replicas, secret(settings), version)
+
+    def token(request: Request) -> bytes | None:
+        known = tokens.known() if tokens and handlers.knows_secret(request) else None
+        return known[0] if known else bearer(request)
+
+    dialect = Dialect("replicas", NATIVE.refusal, token, frozenset({MEDIA}))
+    return Surface(dialect, handlers.routes(), ("/v1/replicas",))
 
 
 async def opened(settings: Settings, on_commit: Callable[[float], None]) -> EtcdStore:

@@ -17,6 +17,7 @@ from .leases import *
 from .observe import *
 from .policy import *
 from .probes import *
+from .replicas import *
 from .storage import *
 from .suspicion import *
 from .trust import *

@@ -35,10 +35,10 @@ async def _load(client: Client, layout: Layout, page: int) -> Loaded | None:
     if not answer.succeeded:
         return None
     theirs, part = answer.header.revision, answer.responses[0].response_range
-    records = [_stored(kv, layout) for kv in part.kvs]
+    records = [stored(kv, layout) for kv in part.kvs]
     while part.more:
         part = await client.ask(RANGE, _next(layout, part.kvs[-1].key, theirs, page))
-        records += [_stored(kv, layout) for kv in part.kvs]
+        records += [stored(kv, layout) for kv in part.kvs]
     return Loaded(records, layout.revision(theirs), layout.epoch.name)
 
 
@@ -59,6 +59,6 @@ def _next(layout: Layout, last: bytes, theirs: int, page: int) -> Any:
     )
 
 
-def _stored(kv: Any, layout: Layout) -> Stored:
+def stored(kv: Any, layout: Layout) -> Stored:
     op, value = layouts.unseal(kv.value)
     return Stored(kv.key[len(layout.folder) :].decode(), value, layout.revision(kv.mod_revision), op)

@@ -16,7 +16,16 @@ from random import Random, SystemRandom
 from typing import Any
 
 from muster.model import limits
-from muster.registry.store import Batch, Committed, Loaded, Outcome, StoreUnavailable, TailEvent, Unknown
+from muster.registry.store import (
+    Batch,
+    Committed,
+    Loaded,
+    Outcome,
+    Stored,
+    StoreUnavailable,
+    TailEvent,
+    Unknown,
+)
 from muster.storage.history import History
 from muster.storage.plan import check, closed
 
@@ -174,6 +183,12 @@ class EtcdStore:
                 case outcome:
                     return outcome
         raise StoreUnavailable(problem)
+
+    async def read(self, key: str) -> Stored | None:
+        """Linearizable: every endpoint would say the same."""
+        layout = self.layout
+        answer = await self.client.ask(RANGE, MESSAGES["RangeRequest"](key=layout.key(key)))
+        return next((reading.stored(kv, layout) for kv in answer.kvs), None)
 
     # --- Leases -----------------------------------------------------------------------------------------------------
 

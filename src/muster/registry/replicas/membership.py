@@ -1,0 +1,154 @@
+"""Being one of the replicas: a record under a lease of the store, renewed for as long as this process lives.
+
+The proof is by our own clock, from before each renewal was sent; so it ends before the store lets the record go, and whoever owns
+what was ours afterwards has not been contradicted by us in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from muster.core.ownership import Roster
+from muster.model import limits
+from muster.registry.store import (
+    Batch,
+    Committed,
+    Guard,
+    Put,
+    Removed,
+    SharedStore,
+    Stored,
+    StoreUnavailable,
+    Write,
+)
+
+from .port import Member
+
+PREFIX = "m/"
+ROSTER = "roster"
+
+
+class Membership:
+    """`changed` is called with the roster whenever it changes, in the store's order."""
+
+    def __init__(
+        self,
+        store: SharedStore,
+        me: Member,
+        new_op: Callable[[], str],
+        changed: Callable[[Roster], None],
+    ) -> None:
+        self.me = me
+        self.members: dict[str, Member] = {}
+        self._store = store
+        self._new_op = new_op
+        self._changed = changed
+        self._at: dict[str, int] = {}
+        self.roster_at = 0
+        self._until = float("-inf")
+        self._lease = 0
+        self.trouble = ""
+        """Why this replica is not a member, "" if it is."""
+
+    def __repr__(self) -> str:
+        return f"<Membership of {self.me.name} among {sorted(self.members)}>"
+
+    # --- What the store says ----------------------------------------------------------------------------------------
+
+    def load(self, records: Iterable[Stored]) -> None:
+        """Begin from a store's whole content."""
+        self.members, self._at, self.roster_at = {}, {}, 0
+        for stored in records:
+            self._fold(Put(stored.key, stored.value), stored.revision)
+        self._tell()
+
+    def apply(self, revision: int, entries: Iterable[Put | Removed]) -> None:
+        if sum(self._fold(entry, revision) for entry in entries):  # all of them, not just the first
+            self._tell()
+
+    def _fold(self, entry: Put | Removed, revision: int) -> bool:
+        if entry.key == ROSTER:
+            self.roster_at = revision
+            return True
+        if not entry.key.startswith(PREFIX):
+            return False
+        name = entry.key.removeprefix(PREFIX)
+        if isinstance(entry, Put):
+            self.members[name] = msgspec.json.decode(entry.value, type=Member)
+            self._at[name] = revision
+        else:
+            self.members.pop(name, None)
+            self._at.pop(name, None)
+        return True
+
+    def _tell(self) -> None:
+        names = (
+            self.members
+            if self.members.get(self.me.name) == self.me
+            else self.members.keys() - {self.me.name}
+        )
+        self._changed(Roster(self.me.name, frozenset(names), self.roster_at))
+
+    @property
+    def others(self) -> list[Member]:
+        return [member for name, member in self.members.items() if name != self.me.name]
+
+    def proven(self) -> bool:
+        """Whether the store certainly counts us in at this moment."""
+        return asyncio.get_running_loop().time() < self._until
+
+    def guards(self, roster: int) -> tuple[Guard, ...]:
+        """What must still hold for an expiry that was asked about when the roster was at that revision."""
+        return (Guard(PREFIX + self.me.name, self._at.get(self.me.name, 0)), Guard(ROSTER, roster))
+
+    # --- Being one of them ------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Join, renew, join again if it came to that; for ever."""
+        while True:
+            try:
+                if not self._lease or self.members.get(self.me.name) != self.me:
+                    await self._join()
+                else:
+                    await self._renew()
+                self.trouble = ""
+            except StoreUnavailable as error:
+                self.trouble = str(error)
+            await asyncio.sleep(limits.REPLICA_RENEW_S if self.proven() else limits.REPLICA_JOIN_AGAIN_S)
+
+    async def _join(self) -> None:
+        began = asyncio.get_running_loop().time()
+        if not self._lease:
+            self._lease = await self._store.grant(limits.REPLICA_TTL_S)
+        key, value = PREFIX + self.me.name, msgspec.json.encode(self.me)
+        batch = Batch(
+            self._new_op(),
+            (
+                Write(key, value, self._at.get(self.me.name, 0), self._lease),
+                Write(ROSTER, b"", self.roster_at),
+            ),
+        )
+        if isinstance(await self._store.commit(batch), Committed):
+            self._until = began + limits.REPLICA_TTL_S
+        else:
+            await self._renew()  # in conflict with another who joins, or with our own lost answer
+
+    async def _renew(self) -> None:
+        began = asyncio.get_running_loop().time()
+        left = await self._store.keep(self._lease)
+        if left <= 0:
+            self._lease, self._until = 0, float("-inf")
+        elif self.members.get(self.me.name) == self.me:
+            self._until = began + left
+
+    async def leave(self) -> None:
+        """Let the others know at once. From here on nothing is acknowledged."""
+        self._until = float("-inf")
+        if self._lease:
+            try:
+                await self._store.revoke(self._lease)
+            except StoreUnavailable:
+                pass  # it ends by itself

@@ -1,0 +1,168 @@
+"""The replicas, as the registry sees them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from muster.core.commands import Command, Expire
+from muster.core.leases import Renewal
+from muster.core.machine import Machine, Question, Told
+from muster.core.ownership import Roster
+from muster.core.state import ServiceKey
+from muster.model import limits
+from muster.model.errors import Unavailable
+from muster.registry.drain import Subscribers, together
+from muster.registry.seen import Seen
+from muster.registry.store import Guard, Put, Removed, Stored, StoreUnavailable
+from muster.wire.answers import DrainAnswer, Unacknowledged
+
+from .asking import Asking
+from .membership import Membership
+from .port import Heard, Inquiry, Member, PeerUnreachable, Shared
+
+COME_AGAIN_S = 1.0
+
+
+class Whose(Protocol):
+    """The registry, as far as its replicas care."""
+
+    subscribers: Subscribers
+
+    def now(self) -> float: ...
+
+    def wall(self) -> int: ...
+
+    def new_token(self) -> str: ...
+
+    def look_soon(self) -> None: ...
+
+
+class Replicas:
+    """`registry` is whose replicas they are, `machine` its core, `seen` what of the store's changes it has applied."""
+
+    def __init__(self, shared: Shared, registry: Whose, machine: Machine, seen: Seen) -> None:
+        self._store = shared.store
+        self._registry = registry
+        self._machine = machine
+        self._readers = registry.subscribers
+        self._seen = seen
+        self.peers = shared.peers
+        self.membership = Membership(shared.store, shared.me, registry.new_token, self._assign)
+        self.asking = Asking(self.membership, shared.peers, self._answered, self._unanswered)
+
+    # --- What the store says ----------------------------------------------------------------------------------------
+
+    def load(self, records: Iterable[Stored]) -> None:
+        self.membership.load(records)
+
+    def apply(self, revision: int, entries: Iterable[Put | Removed]) -> None:
+        self.membership.apply(revision, entries)
+
+    def _assign(self, roster: Roster) -> None:
+        self._machine.assign(roster, self._registry.now())
+        self._registry.look_soon()
+
+    # --- Life -------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.membership.run())
+            group.create_task(self.asking.run())
+
+    async def leave(self) -> None:
+        await self.membership.leave()
+
+    # --- What may be said and done ----------------------------------------------------------------------------------
+
+    @property
+    def age(self) -> float:
+        """S since the store last proved that it is there."""
+        return asyncio.get_running_loop().time() - self._store.contact
+
+    @property
+    def lag(self) -> int:
+        """The same, in whole seconds, and 0 as long as that is usual."""
+        return int(self.age) if self.age > limits.ETCD_WATCH_LAG_S else 0
+
+    def vouched(self, renewals: list[Renewal]) -> list[Renewal]:
+        """What may be said of heartbeats. That there is no such instance only the store knows, so those have to wait."""
+        self.insist()
+        return [Renewal.SLOW if each is Renewal.UNKNOWN else each for each in renewals]
+
+    def insist(self) -> None:
+        """Raises `Unavailable` where this replica could not keep what it acknowledged."""
+        if not self.membership.proven():
+            why = self.membership.trouble or "it has not joined yet"
+            raise Unavailable(
+                "try_another", f"this replica is cut off from the others: {why}", retry_after=COME_AGAIN_S
+            )
+
+    async def insist_unknown(self, key: str) -> None:
+        """Raises `Unavailable` unless the store itself, with its majority, has no such record."""
+        try:
+            known = await self._store.read(key)
+        except StoreUnavailable as error:
+            raise Unavailable("try_another", str(error), retry_after=COME_AGAIN_S) from None
+        if known is not None:
+            raise Unavailable(
+                "try_another", "this replica has not seen the registration yet", retry_after=COME_AGAIN_S
+            )
+
+    def guards(self, command: Command) -> tuple[Guard, ...]:
+        """What must hold beside the record's own revision."""
+        return self.membership.guards(command.roster) if isinstance(command, Expire) else ()
+
+    # --- Drains -----------------------------------------------------------------------------------------------------
+
+    async def drained(self, service: ServiceKey, revision: int, wait: float) -> DrainAnswer:
+        """What the subscribers of all replicas say, asked at the same time."""
+        silent: list[Unacknowledged] = []
+
+        async def there(member: Member) -> DrainAnswer | None:
+            try:
+                return await self.peers.drained(member, service.namespace, service.name, revision, wait)
+            except PeerUnreachable:
+                silent.append(Unacknowledged(f"replica {member.name}", member.url))
+                return None
+
+        asked = [there(member) for member in self.membership.others]
+        here, *answers = await asyncio.gather(self._readers.drained(service, revision, wait), *asked)
+        assert here is not None
+        return together([here, *(answer for answer in answers if answer is not None)], silent)
+
+    async def drained_here(self, service: ServiceKey, revision: int, wait: float) -> DrainAnswer:
+        """What the subscribers of this replica say, once it has the revision itself."""
+        began = self._registry.now()
+        try:
+            async with asyncio.timeout(wait):
+                await self._seen.until(revision)
+        except TimeoutError:
+            pass  # then nobody here can have acknowledged it
+        return await self._readers.drained(service, revision, max(wait - (self._registry.now() - began), 0.0))
+
+    # --- Asking and being asked -------------------------------------------------------------------------------------
+
+    def ask(self, questions: Sequence[Question]) -> None:
+        self.asking.put(questions)
+
+    def _answered(self, told: Told) -> None:
+        self._machine.answered(told, self._registry.now(), self._registry.wall())
+        self._registry.look_soon()
+
+    def _unanswered(self, question: Question) -> None:
+        self._machine.inquiry.unanswered(question, self._registry.now())
+        self._registry.look_soon()
+
+    def asked(self, inquiry: Inquiry) -> Heard:
+        """Another replica's questions. One that asks and is no member any more gets its answers too: they do it no harm."""
+        self.insist()
+        revision, now, asked = self._machine.state.revision, self._registry.now(), self._machine.inquiry.asked
+        behind = [place for place, question in enumerate(inquiry.questions) if question.seen > revision]
+        skipped = set(behind)
+        ages = [
+            None if place in skipped else asked(question, now)
+            for place, question in enumerate(inquiry.questions)
+        ]
+        return Heard(ages, behind)

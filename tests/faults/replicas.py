@@ -1,0 +1,156 @@
+"""Three real replicas on a real etcd, and what a registrar or a caller sees of them."""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from tests.etcd import Cluster, free_ports
+
+START_S = 30.0
+
+
+class Replica:
+    """One process. `call` returns (status, body); status 0 means that nobody answered."""
+
+    def __init__(self, folder: Path, port: int, store: str) -> None:
+        self.port, self._folder, self._store = port, folder, store
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with (self._folder / f"{self.port}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "muster", "serve", "--log-format", "json"),
+                    *("--listen", f"127.0.0.1:{self.port}", "--store", self._store),
+                ],
+                stderr=log,
+            )
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def call(self, method: str, path: str, body: object = None, timeout: float = 2.0) -> tuple[int, Any]:
+        return call(self.port, method, path, body, timeout)
+
+
+def call(port: int, method: str, path: str, body: object = None, timeout: float = 2.0) -> tuple[int, Any]:
+    from http.client import HTTPConnection, HTTPException
+
+    connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
+    try:
+        sent = None if body is None else msgspec.json.encode(body)
+        connection.request(method, f"/v1{path}", sent, {"content-type": "application/json"})
+        answer = connection.getresponse()
+        read = answer.read()
+        return answer.status, msgspec.json.decode(read) if read else None
+    except (OSError, HTTPException):
+        return 0, None
+    finally:
+        connection.close()
+
+
+class Trio:
+    """Three replicas over `members` members of etcd."""
+
+    def __init__(self, folder: Path, members: int = 1) -> None:
+        self.etcd = Cluster(folder / "etcd", members)
+        self._folder = folder
+        self.replicas: list[Replica] = []
+
+    def __enter__(self) -> "Trio":
+        self.etcd.start()
+        self.replicas = [Replica(self._folder, port, f"{self.etcd.url}/trio") for port in free_ports(3)]
+        for replica in self.replicas:
+            replica.start()
+        self.until(lambda: all(self.members(replica) == 3 for replica in self.replicas))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for replica in self.replicas:
+            replica.kill()
+        self.etcd.stop()
+
+    def members(self, replica: Replica) -> int:
+        _, told = replica.call("GET", "/replicas")
+        return len(told["replicas"]) if told else 0
+
+    def until(self, true: Any, within: float = START_S) -> float:
+        """Seconds until it is."""
+        began = time.monotonic()
+        while not true():
+            assert time.monotonic() < began + within, self.logs()
+            threading.Event().wait(0.05)
+        return time.monotonic() - began
+
+    def logs(self) -> str:
+        return "\n".join(file.read_text()[-1500:] for file in self._folder.glob("*.log"))
+
+    def statuses(self, replica: Replica) -> dict[str, str]:
+        _, told = replica.call("GET", "/services/web/instances?all=true")
+        return {each["instance_id"]: each["status"] for each in told["instances"]} if told else {}
+
+
+class Beating:
+    """Instances that hop: each heartbeat of each goes to the next replica that takes it. `expired`: what any look at any replica
+    showed of them that it must not."""
+
+    def __init__(self, trio: Trio, count: int, *, ttl: float = 3.0) -> None:
+        self._trio, self._ids, self._ttl = trio, [f"live-{n}" for n in range(count)], ttl
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._beat), threading.Thread(target=self._look)]
+        self.wrong: list[object] = []
+        self.refused = 0
+
+    def __enter__(self) -> "Beating":
+        for turn, id in enumerate(self._ids):
+            register(self._trio.replicas[turn % 3], id, self._ttl)
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _beat(self) -> None:
+        turn = 0
+        while not self._stop.wait(self._ttl / 6):
+            for id in self._ids:
+                turn += 1
+                self._renew(id, turn)
+
+    def _renew(self, id: str, turn: int) -> None:
+        for step in range(6):
+            replica = self._trio.replicas[(turn + step) % 3]
+            status, told = replica.call("PUT", f"/heartbeat/{id}", timeout=0.3)
+            if status == 204:
+                return
+            if status not in (0, 503):
+                self.wrong.append((id, status, told))
+        self.refused += 1
+
+    def _look(self) -> None:
+        while not self._stop.wait(0.1):
+            for replica in self._trio.replicas:
+                for id, status in self._trio.statuses(replica).items():
+                    if id in self._ids and status == "expired":
+                        self.wrong.append((id, status, replica.port))
+
+
+def register(replica: Replica, id: str, ttl: float = 3.0) -> None:
+    told = {"service": "web", "instance_id": id, "host": "127.0.0.1", "port": 9, "ttl": ttl}
+    status, answer = replica.call("POST", "/register", told, timeout=10)
+    assert status in (200, 201), (status, answer)

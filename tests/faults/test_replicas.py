@@ -1,0 +1,95 @@
+"""Three replicas: whoever lives is never expired, whoever died leaves, and nothing that was acknowledged is lost."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.faults.replicas import Beating, Trio, register
+
+pytestmark = pytest.mark.fault
+
+LIVE = 12
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> Iterator[Trio]:
+    with Trio(tmp_path) as trio:
+        yield trio
+
+
+def agree(trio: Trio) -> bool:
+    """All replicas tell the same."""
+    first, *rest = (trio.statuses(replica) for replica in trio.replicas)
+    return bool(first) and all(each == first for each in rest)
+
+
+def gone(trio: Trio, id: str) -> bool:
+    return all(trio.statuses(replica).get(id) == "expired" for replica in trio.replicas)
+
+
+def test_heartbeats_may_hop_and_the_dead_leave(trio: Trio) -> None:
+    with Beating(trio, LIVE) as beating:
+        register(trio.replicas[0], "dead")
+        trio.until(lambda: gone(trio, "dead"))
+        assert agree(trio)
+    assert (beating.wrong, beating.refused) == ([], 0)
+
+
+def test_a_killed_replica_takes_nobody_with_it(trio: Trio) -> None:
+    with Beating(trio, LIVE, ttl=6.0) as beating:
+        victim, other, _ = trio.replicas
+        victim.kill()
+        trio.until(lambda: trio.members(other) == 2)
+        register(other, "dead", 3.0)
+        trio.until(lambda: trio.statuses(other).get("dead") == "expired")
+        victim.start()
+        trio.until(lambda: trio.members(victim) == 3 and agree(trio))
+    assert (beating.wrong, beating.refused) == ([], 0)
+
+
+def test_a_paused_replica_acknowledges_nothing_it_cannot_keep(trio: Trio) -> None:
+    with Beating(trio, LIVE, ttl=6.0) as beating:
+        victim, other, _ = trio.replicas
+        victim.signal(signal.SIGSTOP)
+        trio.until(lambda: trio.members(other) == 2)
+        victim.signal(signal.SIGCONT)
+        trio.until(lambda: trio.members(other) == 3 and agree(trio))
+    assert (beating.wrong, beating.refused) == ([], 0)
+
+
+def test_without_etcd_reads_go_on_and_nobody_expires(trio: Trio) -> None:
+    (etcd,) = trio.etcd.members
+    with Beating(trio, LIVE) as beating:
+        etcd.pause()
+        one = trio.replicas[0]
+        trio.until(lambda: one.call("PUT", "/heartbeat/live-0")[0] == 503)
+        assert set(trio.statuses(one).values()) == {"healthy"}
+        assert one.call("POST", "/register", {"service": "web", "host": "h", "port": 1}, timeout=10)[0] == 503
+        etcd.resume()
+        trio.until(lambda: one.call("PUT", "/heartbeat/live-0")[0] == 204)
+        trio.until(lambda: agree(trio))
+    assert [each for each in beating.wrong if each[1] != 404] == []  # type: ignore[index]
+
+
+def test_an_id_nobody_knows_is_unknown_only_if_the_store_says_so(trio: Trio) -> None:
+    one = trio.replicas[0]
+    assert one.call("PUT", "/heartbeat/nobody")[0] == 404
+    (etcd,) = trio.etcd.members
+    etcd.pause()
+    status, told = one.call("PUT", "/heartbeat/nobody", timeout=10)
+    etcd.resume()
+    assert (status, told["code"]) == (503, "try_another")
+
+
+def test_what_was_acknowledged_is_there_after_all_were_killed(trio: Trio) -> None:
+    for n in range(30):
+        register(trio.replicas[n % 3], f"kept-{n}", 3600.0)
+    for replica in trio.replicas:
+        replica.kill()
+    (etcd,) = trio.etcd.members
+    etcd.kill()
+    etcd.start().wait()
+    for replica in trio.replicas:
+        replica.start()
+    trio.until(lambda: all(len(trio.statuses(replica)) == 30 for replica in trio.replicas))
