@@ -119,7 +119,7 @@ class AgainstTheTwin(RuleBasedStateMachine):
         owner=OWNERS,
     )
     def register(self, id: str, told: dict[str, Any], incarnation: str, starting: bool, owner: bytes) -> None:
-        checks = [http_check(name, path=path) for name, path in told["checks"].items()]
+        checks = [http_check(name, path=path) for name, path in sorted(told["checks"].items())]
         what = instance(id, told["service"], weight=told["weight"], checks=checks, static=not told["leased"])
         self.both(
             Register(what, incarnation, starting, owner, self.clock()),

@@ -217,7 +217,7 @@ def test_what_is_said_of_etcd_must_be_of_use() -> None:
     with pytest.raises(BadConfig, match=r"etcd\.password_file .*names no user"):
         resolve({"store": "etcds://host", "etcd.password_file": "password"}, {})
     told = resolve({"store": "etcds://muster@a,b:1/x", "etcd.ca": "ca.pem", "etcd.password_file": "p"}, {})
-    assert told.settings.store.shared
+    assert told.settings.shares_store
 
 
 @pytest.mark.parametrize("key", ["stop_within", "guard.window"])

@@ -222,7 +222,7 @@ async def _serving(
 async def _store(settings: Settings, meters: Meters) -> Store:
     if settings.store == "memory":
         return MemoryStore()
-    if settings.store.shared:
+    if settings.shares_store:
         return await shared.opened(settings, meters.commit.observe)
     return await SqliteStore.open(settings.data / FILE_NAME, on_commit=meters.commit.observe)
 

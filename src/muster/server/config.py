@@ -185,7 +185,7 @@ def _check_etcd(configuration: Configuration) -> None:
         "etcd.ca": scheme == "etcds",
         "etcd.cert": scheme == "etcds",
         "etcd.key": scheme == "etcds",
-        "etcd.password_file": settings.store.shared and "@" in rest,
+        "etcd.password_file": settings.shares_store and "@" in rest,
     }
     remedies = {"etcd.password_file": "the store's URL names no user: etcd://USER@HOST/PREFIX"}
     for value in configuration.values:
@@ -200,11 +200,11 @@ def _check_replica(configuration: Configuration) -> None:
     """Who can say what a replica says keeps the dead alive; so beyond loopback replicas prove that they are some."""
     settings = configuration.settings
     for value in configuration.values:
-        if value.option.key.startswith("replica.") and value.value is not None and not settings.store.shared:
+        if value.option.key.startswith("replica.") and value.value is not None and not settings.shares_store:
             raise BadConfig(
                 value.option.key, value.source, "needs a store that replicas can share: etcd://HOST/PREFIX"
             )
-    open_to_all = settings.store.shared and not settings.listen.loopback and not settings.insecure
+    open_to_all = settings.shares_store and not settings.listen.loopback and not settings.insecure
     if open_to_all and settings.replica.secret_file is None:
         problem = "replicas on a shared store prove to one another who they are: set replica.secret_file to the same secret on each"
         raise BadConfig("replica.secret_file", configuration.source("replica.secret_file"), problem)

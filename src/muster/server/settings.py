@@ -43,11 +43,6 @@ class StoreName(str):
 
     __slots__ = ()
 
-    @property
-    def shared(self) -> bool:
-        """Whether other registries may use it at the same time."""
-        return "://" in self
-
 
 class Tls(Struct, frozen=True):
     cert: Annotated[Path | None, "certificate chain, PEM; read again when it changes"] = None
@@ -128,3 +123,8 @@ class Settings(Struct, frozen=True):
     etcd: Etcd = Etcd()
     replica: Replica = Replica()
     consul: Consul = Consul()
+
+    @property
+    def shares_store(self) -> bool:
+        """Whether other registries may use its store at the same time."""
+        return "://" in self.store

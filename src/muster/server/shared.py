@@ -59,7 +59,7 @@ def secret(settings: Settings) -> str:
 
 def among(settings: Settings, store: Store, address: Address, stack: AsyncExitStack) -> Shared | None:
     """What makes this registry one of several; None if it is alone. Raises `BadConfig`, `OSError`."""
-    if not settings.store.shared:
+    if not settings.shares_store:
         return None
     others = peers(settings)
     stack.callback(others.close)
