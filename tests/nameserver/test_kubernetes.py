@@ -83,9 +83,24 @@ async def test_srv_names_ports(scene: Scene, domain: str, name: str, ports: list
 async def test_a_target_is_the_name_of_an_instance(scene: Scene, domain: str) -> None:
     told = scene.ask(f"_web._tcp.web.default.svc.{domain}", "SRV")
     targets = [text.split()[3] for text in texts(told.answer)]
-    assert sorted(targets) == [f"{label}.web.default.svc.{domain}." for label in ("10-0-0-1", "2001-db8--2")]
+    assert sorted(targets) == [f"{label}.web.default.svc.{domain}." for label in ("web-1", "web-2")]
     assert [addresses(scene, target) for target in sorted(targets)] == [FIRST, SECOND]
     assert sorted(texts(told.additional)) == BOTH
+
+
+async def test_instances_on_one_host_have_targets_of_their_own(scene: Scene) -> None:
+    await scene.register(*(instance(f"web-{port}", host="10.0.0.1", port=port) for port in (1, 2)))
+    told = scene.ask("web.default.svc.muster.internal", "SRV")
+    assert len({text.split()[3] for text in texts(told.answer)}) == 2
+    assert texts(told.additional) == ["10.0.0.1"] * 2
+
+
+async def test_ids_that_make_one_label_are_told_apart_by_address(scene: Scene) -> None:
+    await scene.register(instance("web.1", host="10.0.0.1"), instance("web/1", host="10.0.0.2"))
+    told = scene.records("web.default.svc.muster.internal", "SRV")
+    assert [text.split()[3] for text in told] == [
+        f"10-0-0-{n}.web.default.svc.muster.internal." for n in (1, 2)
+    ]
 
 
 async def test_an_instance_by_host_name_is_an_alias(scene: Scene, domain: str) -> None:

@@ -62,9 +62,7 @@ class ConsulZone:
             return Absent()
         return _KINDS[labels[place]](namespace, labels[:place])
 
-    def target(self, service: ServiceKey, host: str, address: names.Address | None) -> bytes:
-        if address is None:
-            return names.wire(names.of_text(host))
+    def target(self, service: ServiceKey, label: str, address: names.Address) -> bytes:
         return names.wire((address.packed.hex(), "addr", self._datacenter, *self.labels))
 
     def _without_kind(self, labels: Sequence[str]) -> Ask:

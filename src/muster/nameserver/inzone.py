@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from msgspec import Struct
@@ -100,13 +100,14 @@ class InZone(Struct, frozen=True):
         entries = self._entries(ask.where, view, policy)
         if not entries:
             return self._nothing(exists=self.zone.empty_exists and ask.where == EVERYBODY)
-        listing = Listing(self.zone, entries, self.world.ttl, ask.where, alone=bool(ask.where.label))
+        listing = Listing(
+            self.zone, entries, self.world.ttl, _labels(view), ask.where, alone=bool(ask.where.label)
+        )
         return listing.answer(kind) or self._nothing()
 
     def _entries(self, where: Selector, view: View, policy: Held | None) -> Sequence[Entry]:
         if where.label:
-            labels = view.once("dns labels", lambda: choice.by_label(view.entries))
-            return labels.get(where.label, ())
+            return _labels(view).get(where.label, ())
         rules = policies.decode(policy.document) if policy and policy.document else DEFAULT
         return choice.chosen(view.entries, where, rules.panic_threshold)
 
@@ -117,7 +118,7 @@ class InZone(Struct, frozen=True):
         entries = [entry for entry in known if entry is not None and entry.discoverable]
         if not entries:
             return self._nothing(exists=False)
-        return Listing(self.zone, entries, self.world.ttl, alone=True).answer(kind) or self._nothing()
+        return Listing(self.zone, entries, self.world.ttl, {}, alone=True).answer(kind) or self._nothing()
 
     def _address(self, address: names.Address, kind: int) -> Answer:
         record = records.address(records.ASKED, address, self.world.ttl)
@@ -145,3 +146,7 @@ class InZone(Struct, frozen=True):
     def _soa(self, owner: bytes) -> bytes:
         zone, world = self.zone, self.world
         return records.authority(owner, zone.origin, zone.nameserver, world.registry.revision, world.ttl)
+
+
+def _labels(view: View) -> Mapping[str, Sequence[Entry]]:
+    return view.once("dns labels", lambda: choice.by_label(view.entries))

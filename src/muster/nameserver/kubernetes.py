@@ -58,10 +58,8 @@ class KubernetesZone:
                 return _service(ServiceKey(namespace, name), before)
         return Absent()
 
-    def target(self, service: ServiceKey, host: str, address: names.Address | None) -> bytes:
-        if address is None:
-            return names.wire(names.of_text(host))
-        return names.wire((names.dashed(host), service.name, service.namespace, "svc", *self.labels))
+    def target(self, service: ServiceKey, label: str, address: names.Address) -> bytes:
+        return names.wire((label, service.name, service.namespace, "svc", *self.labels))
 
 
 def _service(service: ServiceKey, before: Sequence[str]) -> Ask:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import Struct
 
@@ -18,11 +18,13 @@ _NAMELESS = b""
 
 
 class Listing(Struct, frozen=True):
-    """Instances under one name. `alone`: the name is that of an instance or a host, so what it says of itself is shown too."""
+    """Instances under one name. `labels`: all those of the service, by label. `alone`: the name is that of an instance or a host,
+    so what it says of itself is shown too."""
 
     zone: Zone
     entries: Sequence[Entry]
     ttl: int
+    labels: Mapping[str, Sequence[Entry]]
     where: Selector = EVERYBODY
     alone: bool = False
 
@@ -73,13 +75,22 @@ class Listing(Struct, frozen=True):
         """The SRV records of an instance, and the address of their target, if that is one of our names."""
         host = entry.record.instance.host
         address = names.address_of(host)
-        target = self.zone.target(entry.service, host, address)
-        glue = _NAMELESS if address is None else records.address(_NAMELESS, address, self.ttl)
+        if address is None:
+            target, glue = names.wire(names.of_text(host)), _NAMELESS
+        else:
+            target = self.zone.target(entry.service, self._label(entry), address)
+            glue = records.address(_NAMELESS, address, self.ttl)
         weight = choice.weight(entry)
         return [
             records.service(weight, endpoint.port, target, self.ttl)
             for endpoint in choice.ports(entry, self.where)
         ], glue
+
+    def _label(self, entry: Entry) -> str:
+        """Of the id, if nobody else has it: HAProxy gives each address of the additional section to one server only, so those on
+        one host need names of their own. Otherwise of the address, as CoreDNS does."""
+        own = names.label_of(entry.id)
+        return own if self.labels.get(own) == [entry] else names.dashed(entry.record.instance.host)
 
     def texts(self) -> Answer:
         if not self.alone:

@@ -25,5 +25,5 @@ class Zone(Protocol):
     def ask(self, labels: tuple[str, ...]) -> Ask:
         """What the name asks for. `labels` are those before the domain, in lower case."""
 
-    def target(self, service: ServiceKey, host: str, address: Address | None) -> bytes:
-        """The name on the wire by which an SRV record names an instance at `host`."""
+    def target(self, service: ServiceKey, label: str, address: Address) -> bytes:
+        """The name on the wire by which an SRV record names an instance at `address`; `label` is that of the instance."""

@@ -35,7 +35,7 @@ def main(directory: Path) -> None:
     with LocalRegistry(SETTINGS) as registry:
         for number in range(1, 101):
             register(registry, f"many-{number}", f"10.1.0.{number}", service="many")
-        register(registry, "web-1", "10.0.0.1", metadata={})
+        register(registry, "web-1", "10.0.0.1")
         register(registry, "web-2", "10.0.0.2")
         register(registry, "six-1", "2001:db8::1", service="six")
         register(registry, "api-1", "10.0.0.7", service="api", namespace="prod")

@@ -16,7 +16,7 @@ from muster.server.settings import Address, Seconds, Settings
 from muster.testing.server import LocalRegistry
 
 ANYWHERE = Address("127.0.0.1", 0)
-PATIENCE_S = 60.0
+PATIENCE_S = 30.0
 LOOKS_S = 0.05
 
 
@@ -27,10 +27,12 @@ def registry(ttl: float = 1.0) -> Iterator[LocalRegistry]:
         yield running
 
 
-def register(registry: LocalRegistry, id: str, host: str, port: int = 8080, **more: object) -> None:
+def register(
+    registry: LocalRegistry, id: str, host: str, port: int = 8080, namespace: str = "default", **more: object
+) -> None:
     body = {"service": "web", "instance_id": id, "host": host, "port": port, "static": True, **more}
     with Caller(registry.host, registry.port) as caller:
-        assert caller.ask("POST", "/v1/register", body).status in (200, 201)
+        assert caller.ask("POST", f"/v1/register?namespace={namespace}", body).status in (200, 201)
 
 
 def deregister(registry: LocalRegistry, id: str) -> None:
