@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from typing import assert_never
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from muster.model import limits
 from muster.model.errors import Rejected
@@ -70,6 +71,7 @@ class _Service:
         "published",
         "rewound",
         "steered",
+        "touched",
     )
 
     def __init__(self, name: str, published: Snapshot | None = None) -> None:
@@ -80,6 +82,7 @@ class _Service:
         self.kept = Kept()
         self.published = published
         self.changed = False
+        self.touched: dict[str, int] | None = None
         self.rewound = False
         self.behind_since: float | None = None
 
@@ -92,13 +95,24 @@ class _Service:
         for event in group:
             if isinstance(event, RemoveEvent):
                 self.kept.take_out(gone.instance_id for gone in event.instances)
+            self._touch(event)
         self.kept.confirm(self.given.endpoints)
         if settled:
-            self.kept.clear()
+            self.settle()
         self.changed = True
+
+    def _touch(self, event: ServiceEvent) -> None:
+        match event:
+            case SnapshotEvent():
+                self.touched = None
+            case UpsertEvent() if self.touched is not None:
+                self.touched.update((one.instance_id, one.generation) for one in event.instances)
+            case RemoveEvent() if self.touched is not None:
+                self.touched.update((gone.instance_id, 0) for gone in event.instances)
 
     def doubt(self) -> None:
         """Readers' view is of another history: it sets no floor any more, and what it lists is unconfirmed."""
+        self.touched = None
         if self.published is not None:
             self.kept.adopt(self.published.endpoints)
         self.published = None
@@ -110,8 +124,14 @@ class _Service:
         self.doubt()
         self.kept.confirm(self.given.endpoints)
         if settled:
-            self.kept.clear()
+            self.settle()
         self.changed = True
+
+    def settle(self) -> None:
+        """What is not confirmed by now does not exist."""
+        if self.kept.clear():
+            self.touched = None
+            self.changed = True
 
     def snapshot(self, epoch: str) -> Snapshot:
         return Snapshot(
@@ -122,6 +142,7 @@ class _Service:
             endpoints=(*self.given.endpoints.values(), *self.kept.endpoints),
             unconfirmed=self.kept.ids,
             policy=self.policy,
+            changes=self.touched,
         )
 
     def steer(self, policy: Policy | None) -> None:
@@ -140,8 +161,8 @@ class _Service:
                 self.behind_since = now
             return None
         self.behind_since = None
-        self.published = made
-        return None if made == before else made
+        self.published, self.touched = made, {}
+        return None if before is not None and made == replace(before, changes=made.changes) else made
 
 
 class Mirrors:
@@ -316,8 +337,8 @@ class Mirrors:
         """A settled registry lists whatever exists: doubt is over."""
         if settled and not self.settled:
             for service in self._services.values():
-                if service.given.complete and service.kept.clear():
-                    service.changed = True
+                if service.given.complete:
+                    service.settle()
         self.settled = settled
 
     def _reset(self, epoch: str) -> None:

@@ -6,6 +6,7 @@ somebody asks, with its age at that moment.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -20,7 +21,8 @@ Source = Literal["live", "disk"]
 
 class Snapshot(Struct, frozen=True):
     """A service at a revision. `unconfirmed` are ids that a registry which lost its history no longer lists, kept until it has
-    been up for long enough to know. `policy` None: the service has none of its own."""
+    been up for long enough to know. `policy` None: the service has none of its own. `changes`: id -> generation of what is not as in
+    the snapshot before this one, 0 of what is not listed any more; None: all of it may differ."""
 
     service: str
     epoch: str
@@ -30,6 +32,7 @@ class Snapshot(Struct, frozen=True):
     unconfirmed: frozenset[str] = frozenset()
     source: Source = "live"
     policy: Policy | None = None
+    changes: Mapping[str, int] | None = None
 
     @property
     def instances(self) -> tuple[InstanceView, ...]:

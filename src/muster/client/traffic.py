@@ -156,7 +156,10 @@ class Traffic:
             if steered or self.clock() >= self._earliest:
                 self._picker = self._build()
                 return
-            self.memory.adopt(self._endpoints(), self.clock())
+            if snapshot.changes is None:
+                self.memory.adopt(self._endpoints(), self.clock())
+            else:
+                self.memory.part(snapshot.changes, self.clock())
         self.ask()
 
     def rebuild(self) -> None:

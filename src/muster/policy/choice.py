@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Generic
 
+from msgspec import Struct
+
 from muster.model import limits
 from muster.model.policy import Policy, SlowStart
 from muster.model.record import DISCOVERABLE
@@ -15,7 +17,7 @@ from .memory import Memory, Peer
 Candidate = tuple[E, Peer]
 
 
-class Choice(Generic[E]):
+class Choice(Struct, Generic[E], eq=False, gc=False):
     """What a pick returns: `endpoint`, and `peer`, what this process knows of it. The rest is for building pickers.
 
     capacity  its weight, as registered
@@ -25,26 +27,13 @@ class Choice(Generic[E]):
     trial     its breaker lets one request through: whoever picks it asks the memory first
     """
 
-    __slots__ = ("capacity", "endpoint", "peer", "steady", "trial", "usable", "weight")
-
-    def __init__(
-        self,
-        endpoint: E,
-        peer: Peer,
-        *,
-        capacity: float,
-        steady: float,
-        weight: float,
-        usable: bool,
-        trial: bool,
-    ) -> None:
-        self.endpoint = endpoint
-        self.peer = peer
-        self.capacity = capacity
-        self.steady = steady
-        self.weight = weight
-        self.usable = usable
-        self.trial = trial
+    endpoint: E
+    peer: Peer
+    capacity: float
+    steady: float
+    weight: float
+    usable: bool
+    trial: bool
 
     @property
     def instance(self) -> Instance:
@@ -78,17 +67,7 @@ def judge(candidates: Sequence[Candidate[E]], policy: Policy, now: float) -> lis
             steady *= limits.DEGRADED_WEIGHT
         weight = steady * slow_start(now - peer.since, policy.slow_start) if rising else steady
         usable = admitted(peer, now) and not (heeded and silent(instance, peer, now))
-        found.append(
-            Choice(
-                endpoint,
-                peer,
-                capacity=capacity,
-                steady=steady,
-                weight=weight,
-                usable=usable,
-                trial=usable and peer.out,
-            )
-        )
+        found.append(Choice(endpoint, peer, capacity, steady, weight, usable, usable and peer.out))
     return found
 
 
@@ -121,7 +100,7 @@ def slow_start(age: float, terms: SlowStart) -> float:
 def deadline(candidates: Sequence[Candidate[E]], policy: Policy, now: float) -> float:
     """When something about them changes by itself (s; infinity: never): a breaker lets a trial through, a success speaks no
     more for an overdue one, a new one is worth more."""
-    moments = [peer.breaker.until for _, peer in candidates if peer.breaker.state != "closed"]
+    moments = [peer.breaker.until for _, peer in candidates if peer.out and peer.breaker.state != "closed"]
     moments += [
         peer.succeeded_at + limits.RECENT_SUCCESS_S
         for endpoint, peer in candidates

@@ -10,10 +10,12 @@ memory give it a lock, which is held for as long as one of these calls takes.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import count
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from muster.model import limits
 from muster.model.policy import Policy
@@ -31,21 +33,41 @@ if TYPE_CHECKING:
 ALWAYS = float("-inf")
 
 
-class Peer:
+class Peer(Struct, eq=False, gc=False):
     """One endpoint. `since`: when it appeared (s; -inf: before we looked); `succeeded_at`: our last success with it; `gone`: it is
-    not listed any more; `out`: that, or it is ejected, or its breaker is not closed."""
+    not listed any more; `out`: that, or it is ejected, or its breaker is not closed.
 
-    __slots__ = ("breaker", "gone", "latency", "out", "outstanding", "record", "since", "succeeded_at")
+    What calls teach is kept from the first call on: of a service of thousands a process calls few. Nothing here refers back, so
+    there is nothing for the collector to look at.
+    """
 
-    def __init__(self, since: float) -> None:
-        self.since = since
-        self.succeeded_at = ALWAYS
-        self.outstanding = 0
-        self.gone = False
-        self.out = False
-        self.breaker = Breaker()
-        self.latency = Latency()
-        self.record = Record()
+    since: float
+    generation: int = 0
+    succeeded_at: float = ALWAYS
+    outstanding: int = 0
+    gone: bool = False
+    out: bool = False
+    known_breaker: Breaker | None = None
+    known_latency: Latency | None = None
+    known_record: Record | None = None
+
+    @property
+    def breaker(self) -> Breaker:
+        if self.known_breaker is None:
+            self.known_breaker = Breaker()
+        return self.known_breaker
+
+    @property
+    def latency(self) -> Latency:
+        if self.known_latency is None:
+            self.known_latency = Latency()
+        return self.known_latency
+
+    @property
+    def record(self) -> Record:
+        if self.known_record is None:
+            self.known_record = Record()
+        return self.known_record
 
     def __repr__(self) -> str:
         return f"<Peer {self.outstanding} outstanding {self.breaker!r} {self.record!r}>"
@@ -63,7 +85,7 @@ class Memory:
         self.due = now + policy.outlier_detection.interval
         self.active = 0
         self.retries = 0
-        self._peers: dict[tuple[str, int], Peer] = {}
+        self._peers: dict[str, Peer] = {}
         self._left: list[tuple[Peer, float]] = []
         self._turns: dict[object, count[int]] = {}
         self._looked = False
@@ -86,14 +108,25 @@ class Memory:
         with self._lock:
             since = now if self._looked else ALWAYS
             self._looked = True
-            known, peers = self._peers, dict[tuple[str, int], Peer]()
+            known, peers = self._peers, dict[str, Peer]()
             for endpoint in endpoints:
-                key = _key(endpoint)
-                peers[key] = known.get(key) or Peer(since)
-            if gone := known.keys() - peers.keys():
-                self._left = self._still_sending(now) + [(self._leave(known[key]), now) for key in gone]
+                instance = endpoint.instance
+                id, generation = instance.instance_id, instance.generation
+                peer = known.get(id)
+                peers[id] = peer if peer and peer.generation == generation else Peer(since, generation)
+            self._part([peer for id, peer in known.items() if peers.get(id) is not peer], now)
             self._peers = peers
-        return list(peers.values()) if len(peers) == len(endpoints) else [peers[_key(e)] for e in endpoints]
+        if len(peers) == len(endpoints):
+            return list(peers.values())
+        return [peers[endpoint.instance.instance_id] for endpoint in endpoints]
+
+    def part(self, generations: Mapping[str, int], now: float) -> None:
+        """`generations` of instances that changed; 0: it is not listed any more. Whoever has another one is out, as by `adopt`;
+        newcomers wait for it. A service of thousands changes more often than all of it can be looked at."""
+        with self._lock:
+            found = ((self._peers.get(id), generation) for id, generation in generations.items())
+            gone = [peer for peer, now_of in found if peer and not peer.gone and peer.generation != now_of]
+            self._part(gone, now)
 
     def start(self, peer: Peer) -> None:
         """An attempt begins. Finish it, whatever becomes of it."""
@@ -109,7 +142,7 @@ class Memory:
             if outcome is Outcome.SUCCESS:
                 self._succeeded(peer, started, now)
             elif outcome is Outcome.CANCELLED:
-                self._changed_if(peer, peer.breaker.gave_up(now))
+                self._changed_if(peer, peer.out and peer.breaker.gave_up(now))
             else:
                 self._failed(peer, outcome, started, now, rng)
 
@@ -157,9 +190,12 @@ class Memory:
             self._turns[name] = count(rng.randrange(limits.STRIDE_WEIGHT))
         return self._turns[name].__next__
 
-    def _leave(self, peer: Peer) -> Peer:
-        peer.gone = peer.out = True
-        return peer
+    def _part(self, leaving: Sequence[Peer], now: float) -> None:
+        if not leaving:
+            return
+        for peer in leaving:
+            peer.gone = peer.out = True
+        self._left = self._still_sending(now) + [(peer, now) for peer in leaving]
 
     def _still_sending(self, now: float) -> list[tuple[Peer, float]]:
         """Those that left with requests under way, and when."""
@@ -169,7 +205,7 @@ class Memory:
     def _sweep(self, now: float, rng: Random) -> None:
         terms = self.policy.outlier_detection
         self.due = now + terms.interval
-        peers = {peer.record: peer for peer in self._peers.values()}
+        peers = {record: peer for peer in self._peers.values() if (record := peer.known_record)}
         for record in outliers.returning(peers, now, terms):
             record.readmit(now)
             self._changed(peers[record])
@@ -184,7 +220,7 @@ class Memory:
     def _succeeded(self, peer: Peer, started: float, now: float) -> None:
         """What happens nearly always, and so takes the shortest way."""
         peer.succeeded_at = now
-        if peer.breaker.succeeded(started):
+        if peer.known_breaker is not None and peer.known_breaker.succeeded(started):
             self._changed(peer)
         peer.record.succeed(self.policy.outlier_detection)
         if self.policy.balancer.name == "p2c_peak_ewma":
@@ -202,7 +238,7 @@ class Memory:
     def _eject(self, peer: Peer, cause: Cause, now: float, rng: Random) -> None:
         """If the policy lets one more go, and the dice agree."""
         terms = self.policy.outlier_detection
-        if peer.record.ejected_at is not None or not outliers.may_eject(self._records(), terms):
+        if peer.record.ejected_at is not None or not outliers.may_eject(*self._ejected(), terms):
             return
         if outliers.enforced(cause, terms, rng):
             self._take_out(peer, cause, now, rng.random() * terms.max_ejection_time_jitter)
@@ -211,8 +247,12 @@ class Memory:
         peer.record.eject(cause, now, self.policy.outlier_detection, jitter)
         self._changed(peer)
 
-    def _records(self) -> Iterable[Record]:
-        return (peer.record for peer in self._peers.values())
+    def _ejected(self) -> tuple[int, int]:
+        """How many are, of how many."""
+        records = (peer.known_record for peer in self._peers.values())
+        return sum(record is not None and record.ejected_at is not None for record in records), len(
+            self._peers
+        )
 
     def _changed(self, peer: Peer) -> None:
         peer.out = peer.gone or peer.record.ejected_at is not None or peer.breaker.state != "closed"
@@ -221,7 +261,3 @@ class Memory:
     def _changed_if(self, peer: Peer, changed: bool) -> None:
         if changed:
             self._changed(peer)
-
-
-def _key(endpoint: Target) -> tuple[str, int]:
-    return endpoint.instance.instance_id, endpoint.instance.generation

@@ -121,13 +121,11 @@ class Record:
         self._streaks.clear()
 
 
-def may_eject(records: Iterable[Record], terms: OutlierDetection) -> bool:
+def may_eject(ejected: int, total: int, terms: OutlierDetection) -> bool:
     """Whether one more may go: at most `max_ejection_percent` of all, but one always, if the policy says so."""
-    out = [record.ejected_at is not None for record in records]
-    gone = sum(out)
-    if terms.always_eject_one_host and not gone:
+    if terms.always_eject_one_host and not ejected:
         return True
-    return 100.0 * (gone + 1) / len(out) <= terms.max_ejection_percent
+    return 100.0 * (ejected + 1) / total <= terms.max_ejection_percent
 
 
 def enforced(cause: Cause, terms: OutlierDetection, rng: Random) -> bool:
