@@ -44,6 +44,10 @@ class Changes:
             sent = due
             await asyncio.sleep(PACE_S)
 
+    def close(self) -> None:
+        for line in self._lines:
+            line.transport.close()
+
     def _request(self, number: int) -> bytes:
         id = f"{self._service}-{self._rng.randrange(self._instances)}"
         told = b'{"weight":%d}' % (1 + number % 1000)

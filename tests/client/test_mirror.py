@@ -306,3 +306,23 @@ def test_a_new_stream_owes_no_old_acknowledgement() -> None:
     reader.hear(AckEvent("web", 11))
     reader.opened().hear(ResumedEvent(10, settled=True), remove(11, "web-1"), mark=11)
     assert reader.mirrors.acknowledge() == {}
+
+
+def test_a_snapshot_tells_what_differs_from_the_one_before() -> None:
+    reader = Reader().opened()
+    reader.hear(snapshot(10, web(1), web(2)))
+    assert reader.published["web"].changes is None  # all of it
+    reader.hear(upsert(11, web(2, 11)), upsert(12, web(3, 12)))
+    assert reader.published["web"].changes == {"web-2": 11, "web-3": 12}
+    reader.hear(remove(13, "web-1"), upsert(14, web(3, 14)))
+    assert reader.published["web"].changes == {"web-1": 0, "web-3": 14}
+    reader.hear(snapshot(15, web(3, 14)))
+    assert reader.published["web"].changes is None
+
+
+def test_what_was_not_published_is_told_with_what_is() -> None:
+    reader = Reader().opened()
+    reader.hear(snapshot(10, web(1)))
+    reader.mirrors.receive(upsert(11, web(2, 11)), "", reader.now)
+    reader.hear(remove(12, "web-1"))
+    assert reader.published["web"].changes == {"web-2": 11, "web-1": 0}

@@ -169,3 +169,24 @@ def test_a_retry_is_counted_until_it_is_over() -> None:
 def test_the_first_turn_is_anywhere() -> None:
     starts = {Memory(DEFAULT, 0.0).turn("x", Random(seed))() for seed in range(20)}
     assert len(starts) == 20
+
+
+def test_only_what_changed_need_be_told_of_a_large_service() -> None:
+    caller = Caller(webs([1, 2, 3]))
+    old = caller.picker
+    caller.memory.part(
+        {"web-1": 0, "web-2": 2, "web-3": 1, "web-9": 1}, caller.now
+    )  # gone, started anew, as it was, new
+    picked = {choice.endpoint.id for _ in range(50) if (choice := old.pick(caller.rng, caller.now))}
+    assert picked == {"web-3"}
+    assert [caller.peer(id).gone for id in ("web-1", "web-2", "web-3")] == [True, True, False]
+
+
+def test_nothing_is_kept_of_those_never_called() -> None:
+    caller = Caller(webs([1, 2]))
+    caller.call("web-1")
+    caller.now += 11
+    caller.build()  # the sweep looks at everybody
+    known = [(peer.known_breaker, peer.known_record) for peer in map(caller.peer, ("web-1", "web-2"))]
+    assert known[1] == (None, None)
+    assert known[0][1] is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Generic
 
 from muster.model.policy import Policy
@@ -32,12 +32,14 @@ def build(
     rng: Random,
     *,
     hash64: Hash = xxh64,
+    pause: Callable[[], object] = bool,
 ) -> Picker[E]:
     """`endpoints`: those of the snapshot, unconfirmed ones among them. The memory adopts them, and sweeps if that is due.
-    `hash64`: a faster XXH64, where there is one."""
+    `hash64`: a faster XXH64, where there is one. `pause` is called every now and then: of thousands, this takes milliseconds."""
     memory.tick(now, rng)
     candidates = gather(endpoints, memory, now)
-    builder: _Builder[E] = _Builder(policy, place, memory, now, rng, hash64)
+    pause()
+    builder: _Builder[E] = _Builder(policy, place, memory, now, rng, hash64, pause)
     rotations = {subsets.EVERYONE: builder.rotation(subsets.EVERYONE, candidates)}
     for subset in policy.subsets:
         members = [c for c in candidates if subsets.belongs(c[0].instance, subset)]
@@ -51,7 +53,14 @@ class _Builder(Generic[E]):
     """What all rotations of a picker are built with."""
 
     def __init__(
-        self, policy: Policy, place: Place, memory: Memory, now: float, rng: Random, hash64: Hash
+        self,
+        policy: Policy,
+        place: Place,
+        memory: Memory,
+        now: float,
+        rng: Random,
+        hash64: Hash,
+        pause: Callable[[], object],
     ) -> None:
         self._policy = policy
         self._place = place
@@ -59,12 +68,14 @@ class _Builder(Generic[E]):
         self._now = now
         self._rng = rng
         self._hash = hash64
+        self._pause = pause
 
     def rotation(self, name: str, candidates: Sequence[Candidate[E]]) -> Rotation[E]:
         policy = self._policy
-        choices = judge(candidates, policy, self._now)
+        choices = judge(candidates, policy, self._now, self._pause)
         keyed = policy.balancer.name in KEYED
         found = parts(choices, self._place, policy, by_zone=not keyed)
+        self._pause()
         if not found:
             return Nothing(self._why(choices))
         if keyed:
@@ -73,6 +84,7 @@ class _Builder(Generic[E]):
 
     def _group(self, name: str, part: Part[E]) -> Group[E]:
         terms = self._policy.balancer
+        self._pause()
         row = Row(
             peers=[choice.peer for choice in part.choices],
             weights=[choice.weight for choice in part.choices],

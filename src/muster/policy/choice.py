@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic
 
 from msgspec import Struct
@@ -54,13 +54,17 @@ def gather(endpoints: Sequence[E], memory: Memory, now: float) -> list[Candidate
     ]
 
 
-def judge(candidates: Sequence[Candidate[E]], policy: Policy, now: float) -> list[Choice[E]]:
+def judge(
+    candidates: Sequence[Candidate[E]], policy: Policy, now: float, pause: Callable[[], object] = bool
+) -> list[Choice[E]]:
     """A choice for each. Weight 0 means never, unless no other weight is there: then it says nothing."""
     weighted = [candidate for candidate in candidates if candidate[0].instance.weight]
     heeded = marks_count(weighted or candidates, policy.panic_threshold, now)
     rising = policy.slow_start.window > 0
     found = []
-    for endpoint, peer in weighted or candidates:
+    for number, (endpoint, peer) in enumerate(weighted or candidates):
+        if number % limits.BUILD_SLICE == 0:
+            pause()
         instance = endpoint.instance
         capacity = steady = float(instance.weight or 1)
         if instance.status == "degraded":

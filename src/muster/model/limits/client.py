@@ -37,9 +37,11 @@ CLIENT_TEMPORARY_S = 60.0
 """A temporary file this old was left behind by a process that died."""
 CLIENT_ANSWER_BYTES = 64 * 1024 * 1024
 """The longest answer the library reads: a list of the largest service."""
-CLIENT_BUILD_SHARE = 0.05
-"""The part of a core that making one service's pickers may take: building one for 10,000 endpoints takes 12 ms, and a service of
-that size changes all the time."""
+CLIENT_BUILD_SHARE = 0.01
+"""The part of a core that making one service's pickers may take: building one for 10,000 endpoints takes 9 ms, a service of that size
+changes all the time, and whoever picks meanwhile may have to wait for the interpreter."""
+CLIENT_BUILD_PAUSE_S = 0.000_05
+"""A thread that builds a picker lets others go on for this long between two slices: a waiting one takes the interpreter at once."""
 CLIENT_BUILD_QUICK_S = 0.001
 """A picker that takes no longer is made at every change: up to some 500 endpoints."""
 CLIENT_BUILD_LATE_S = 1.0

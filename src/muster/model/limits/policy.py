@@ -34,6 +34,8 @@ RECENT_SUCCESS_S = 5.0
 """An own success this fresh outweighs an overdue mark: the registry does not see the instance, we do."""
 SLOW_START_STEPS = 20
 """A rising weight is brought up to date this often in its window: no step is larger than a twentieth of it."""
+BUILD_SLICE = 500
+"""Endpoints judged at a stretch while a picker is built, under half a millisecond; then whoever waits for the interpreter may go on."""
 DRAWS = 8
 """Draws for an endpoint that was not tried before, or is not out, before the rest are looked through in order."""
 STRIDE_SKEW = 4.0
