@@ -410,3 +410,15 @@ def test_a_process_started_in_an_outage_obeys_the_last_known_one(
     second = follow("web", cache_dir=tmp_path)
     second.wait_ready()
     assert obeyed(second, STICKY)
+
+
+def test_it_says_why_an_instance_is_out(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    registry.add("web", port=2)
+    discovery = follow("web")
+    discovery.wait_ready()
+    out = discovery.pick("web")
+    out.attempt().finish(Outcome.CONNECT)
+    told = {verdict.instance_id: verdict.why for verdict in discovery.explain("web")}
+    assert "its breaker is open" in told.pop(out.id)
+    assert list(told.values()) == ["in rotation"]

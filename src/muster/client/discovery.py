@@ -28,6 +28,7 @@ from msgspec.structs import replace
 from muster.model import limits, names
 from muster.model.policy import Policy
 from muster.policy.endpoint import Place
+from muster.policy.explain import Verdict
 from muster.policy.rotation import Key
 from muster.wire.view import InstanceView
 
@@ -77,10 +78,6 @@ class Discovery:
         rng: Random | None = None,
     ) -> None:
         self._access = access(urls, namespace=namespace, token=token, tls=tls, static=True)
-        if any(registry.static for registry in self._access.registries):
-            from . import static  # late: all that is known of registering comes with it
-
-            static.check(self._access.registries, self._access.namespace)
         self._dotted_names = dotted_names
         self._services = self._distinct(services)
         self._max_age = max_age
@@ -181,6 +178,10 @@ class Discovery:
         for endpoint, share in self._find(service, port).shares():
             told[endpoint.id] = told.get(endpoint.id, 0.0) + share
         return told
+
+    def explain(self, service: str, port: str | None = None) -> list[Verdict]:
+        """Why each instance is, or is not, in this process's rotation, and with which share. Raises `NoEndpoint`."""
+        return self._find(service, port).explain()
 
     def instances(self, service: str) -> tuple[InstanceView, ...]:
         """Everything discoverable of the service. Raises `NoEndpoint` while nothing is known of it."""

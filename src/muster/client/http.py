@@ -70,7 +70,12 @@ def access(
     registries = address.parse_all(urls, static=static)
     if tls is None and any(registry.tls for registry in registries):
         tls = ssl.create_default_context()
-    return Access(registries, names.namespace_name(namespace), _token(token), tls)
+    namespace = names.namespace_name(namespace)
+    if static and registries[0].static:
+        from .static import check  # late: all that is known of registering comes with it
+
+        check(registries, namespace)
+    return Access(registries, namespace, _token(token), tls)
 
 
 def _token(token: str | Path | None) -> Callable[[], str]:

@@ -16,6 +16,7 @@ from muster.model import limits
 from muster.model.policy import Policy
 from muster.policy.building import build
 from muster.policy.endpoint import Place
+from muster.policy.explain import Verdict, explain
 from muster.policy.memory import Memory, Peer
 from muster.policy.outcome import MEANINGS, Outcome
 from muster.policy.picker import Picker
@@ -128,6 +129,11 @@ class Traffic:
         """Who gets which part of the calls in the long run."""
         for choice, share in self._picker.shares():
             yield choice.endpoint, share
+
+    def explain(self) -> list[Verdict]:
+        """A verdict for each endpoint of the snapshot."""
+        endpoints, now = self._endpoints(), self.clock()
+        return explain(self._picker, endpoints, self.policy, self.place, self.memory, now)
 
     def start(self, endpoint: Endpoint, peer: Peer) -> None:
         """An attempt begins."""
