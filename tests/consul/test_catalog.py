@@ -101,3 +101,11 @@ def test_what_is_no_registration_leaves_no_trace(caller: Caller, name: str) -> N
         assert answer.status in (400, 500)
         assert told in answer.body.decode()
     assert caller.ask("GET", "/v1/status").json["revision"] == before
+
+
+def test_names_of_nodes_that_differ_in_case_alone_are_one(caller: Caller, name: str) -> None:
+    put(caller, "register", Node=name.upper(), Address="10.3.0.5", Service={"Service": name})
+    put(caller, "register", Node=name, Address="10.3.0.6", Service={"Service": name})
+    assert [each["Address"] for each in catalog(caller, f"service/{name}")] == ["10.3.0.6"]
+    put(caller, "deregister", Node=name.upper())
+    assert catalog(caller, f"node/{name}") is None

@@ -20,11 +20,11 @@ from msgspec.structs import replace
 
 from muster.core.state import Change, Entry, ServiceKey
 from muster.model import limits
-from muster.model.record import Record, instance_key
+from muster.model.record import Record
 from muster.registry.registry import Registry
 
 from . import details
-from .names import NODES, Home, native_node
+from .names import NODES, Home
 from .seen import Seen, seen
 
 Topic = ServiceKey
@@ -66,12 +66,14 @@ class _Service:
 
 
 class _Node:
+    """`record` is the key of its own record, "" if nobody registered it."""
+
     __slots__ = ("keys", "name", "record")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.keys: dict[str, None] = {}
-        self.record = False
+        self.record = ""
 
     @property
     def gone(self) -> bool:
@@ -186,7 +188,7 @@ class Catalog:
         assert some is not None
         name = details.of_node(some.record.instance).node
         node = self._node(name, touched)
-        node.record = new is not None
+        node.record = new.key if new else ""
         topic = node_topic(name)
         touched.update((LISTED_NODES, CHECKS))
         for key in node.keys:
@@ -263,7 +265,8 @@ class Catalog:
 
     def node_entry(self, name: str) -> Entry | None:
         """The node's own record, if somebody registered it."""
-        return self._registry.entry(instance_key(NODES, native_node(name)))
+        node = self._nodes.get(node_topic(name))
+        return self._registry.entry(node.record) if node and node.record else None
 
     def address(self, node: str) -> str:
         """Where a node is that has no record: where an instance on it said."""

@@ -51,7 +51,7 @@ def native_service(name: str) -> str:
 
 def native_id(node: str, service_id: str) -> str:
     """Raises `Refused` for what is too long."""
-    id = f"{quote(node, safe=_NODE_SAFE)}/{quote(service_id, safe=_ID_SAFE)}"
+    id = f"{native_node(node)}/{quote(service_id, safe=_ID_SAFE)}"
     if len(id) > limits.ID_CHARS:
         raise Refused(
             400, f"Invalid service ID: node and ID together have at most {limits.ID_CHARS} characters"
@@ -60,8 +60,8 @@ def native_id(node: str, service_id: str) -> str:
 
 
 def native_node(node: str) -> str:
-    """The id of a registered node's instance."""
-    return quote(node, safe=_NODE_SAFE)
+    """The id of a registered node's instance. Nodes whose names differ in case alone are one, as they are with Consul."""
+    return quote(node.lower(), safe=_NODE_SAFE)
 
 
 def node_id(node: str) -> str:

@@ -8,7 +8,7 @@ join of elements, kept by what was asked for.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from math import gcd
 from typing import Any
@@ -26,6 +26,9 @@ from .registration import WEIGHT_UNIT
 from .seen import Outputs, Seen
 
 _encoder = msgspec.json.Encoder()
+
+
+Checks = tuple[tuple[answers.HealthCheck, bytes], ...]
 
 
 class Element:
@@ -61,6 +64,17 @@ class Element:
         return _encoder.encode(self.flat)
 
     @cached_property
+    def checks(self) -> Checks:
+        """Those of the service itself, each with its bytes."""
+        return _told(check for check in self.entry.checks if check.service_id)
+
+    def make_checks(self) -> bool:
+        """Whether they had to be made now."""
+        if "checks" in self.__dict__:
+            return False
+        return self.checks is not None
+
+    @cached_property
     def passing(self) -> bool:
         """Whether every check is, its node's among them."""
         return all(check.status == "passing" for check in self.entry.checks)
@@ -91,6 +105,7 @@ class Views:
         self.home = home
         self.outputs = outputs
         self._views: OrderedDict[Topic, View] = OrderedDict()
+        self._nodes: dict[str, tuple[Recorded | None, Checks]] = {}
 
     def __len__(self) -> int:
         return len(self._views)
@@ -100,6 +115,17 @@ class Views:
 
     def node_of(self, each: Seen, node: Recorded | None) -> answers.Node:
         return seen.node(each.node, each.node_address, node, self.home)
+
+    def checks_of_node(self, name: str) -> Checks:
+        """Those of the node itself, each with its bytes; made again when its record changes."""
+        record = self.catalog.node_entry(name)
+        known = self._nodes.get(name)
+        if known is None or known[0] is not record:
+            if len(self._nodes) >= limits.CONSUL_GONE:
+                self._nodes.clear()
+            told = _told(seen.node_checks(name, record, self.node_outputs(record)))
+            known = self._nodes[name] = record, told
+        return known[1]
 
     def view(self, topic: Topic) -> View:
         index = self.catalog.index(topic)
@@ -122,6 +148,10 @@ class Views:
         if known is not None and known.is_still(each, node, unit):
             return known
         return Element(each, node, unit, self)
+
+
+def _told(checks: Iterable[answers.HealthCheck]) -> Checks:
+    return tuple((check, _encoder.encode(check)) for check in checks)
 
 
 def joined(bodies: list[bytes]) -> bytes:
