@@ -23,9 +23,10 @@ class Reads:
         self._registry = registry
         self._views = views
 
-    def apps(self, request: Request) -> Response:
+    async def apps(self, request: Request) -> Response:
         self._known()
         form = _form(request)
+        await self._views.prepare(form)
         return _answer(request, form, self._views.all(form))
 
     def delta(self, request: Request) -> Response:

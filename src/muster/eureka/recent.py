@@ -6,8 +6,6 @@ they differ it asks for everything: so a delta that had to forget something cost
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec import Struct
 
 from muster.core.state import Change, Entry
@@ -44,14 +42,14 @@ class Recent:
         if len(self._changes) > limits.EUREKA_DELTA_CHANGES:
             del self._changes[next(iter(self._changes))]
 
-    def since(self, now: float) -> Iterator[Recently]:
+    def since(self, now: float) -> tuple[Recently, ...]:
         """The oldest first."""
         while self._changes:
             key = next(iter(self._changes))
             if self._changes[key].at > now - limits.EUREKA_DELTA_S:
                 break
             del self._changes[key]
-        yield from self._changes.values()
+        return tuple(self._changes.values())
 
     def forget(self) -> None:
         """Another history begins."""

@@ -103,7 +103,7 @@ def _origin(info: InstanceInfo) -> Origin:
 # --- Out of the registry ----------------------------------------------------------------------------------------------
 
 
-def told(instance: Instance) -> InstanceInfo | None:
+def own_words(instance: Instance) -> InstanceInfo | None:
     """What it said of itself, without its metadata; None for one that was not registered through Eureka's API."""
     if instance.origin is None or instance.origin.dialect != DIALECT:
         return None
@@ -113,7 +113,7 @@ def told(instance: Instance) -> InstanceInfo | None:
 def info_of(entry: Entry, action: str = "ADDED") -> InstanceInfo:
     """Any instance as Eureka's clients see it. `lastRenewalTimestamp` is that of the last change: renewals write nothing."""
     record = entry.record
-    own = told(record.instance)
+    own = own_words(record.instance)
     seen = own or _native(record)
     return replace(
         seen,

@@ -5,19 +5,21 @@ entry --- encoded once per revision ---> application (once per snapshot, compres
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 from muster.core.state import Change, Entry, ServiceKey, View
+from muster.model import limits
 from muster.registry.registry import Registry
 from muster.wire.filters import Filter
 
 from .forms import Form
 from .info import InstanceInfo
 from .pieces import Piece
-from .recent import Recent
-from .translation import NAMESPACE, STATUS, info_of, listed, status_of, told
+from .recent import Recent, Recently
+from .translation import NAMESPACE, STATUS, info_of, listed, own_words, status_of
 
 LISTED: Final = Filter(statuses=tuple(STATUS))
 
@@ -29,6 +31,8 @@ class Views:
         self._registry = registry
         self._recent = Recent()
         self._encoded: dict[tuple[str, str], tuple[int, bytes]] = {}
+        self._prepared: dict[tuple[ServiceKey, str], int] = {}
+        self._deltas: dict[str, tuple[object, list[Piece]]] = {}
         self._hash = (-1, "")
         registry.on_change(self._changed)
         registry.on_reset(self._reset)
@@ -44,9 +48,24 @@ class Views:
     def _reset(self, reason: str) -> None:
         self._recent.forget()
         self._encoded.clear()
+        self._prepared.clear()
+        self._deltas.clear()
         self._hash = (-1, "")
 
     # --- Documents ----------------------------------------------------------------------------------------------------
+
+    async def prepare(self, form: Form) -> None:
+        """Encode what was not encoded yet, some in a turn of the loop: 100,000 instances take seconds, once."""
+        prepared = {key: revision for key, revision in self._prepared.items() if key[1] != form.name}
+        for service in self._services():
+            view = self._view(service)
+            if self._prepared.get((service, form.name)) != view.revision:
+                for n, entry in enumerate(view.entries):
+                    self._instance(entry, form)
+                    if n % limits.EUREKA_ENCODED_PER_TURN == limits.EUREKA_ENCODED_PER_TURN - 1:
+                        await asyncio.sleep(0)
+            prepared[service, form.name] = view.revision
+        self._prepared = prepared
 
     def all(self, form: Form) -> list[Piece]:
         views = (self._view(key) for key in self._services())
@@ -55,12 +74,15 @@ class Views:
         )
 
     def delta(self, form: Form) -> list[Piece]:
-        by_app: dict[str, list[bytes]] = {}
-        for recently in self._recent.since(self._registry.now()):
-            info = info_of(recently.entry, recently.action)
-            by_app.setdefault(info.app, []).append(form.instance(info))
-        applications = [Piece(form.application(app, found)) for app, found in sorted(by_app.items())]
-        return form.applications(str(self._recent.count), self.hash(), applications)
+        """Kept until something changes, or the oldest change in it is too old."""
+        recent = self._recent.since(self._registry.now())
+        stamp = (self._recent.count, len(recent), self._registry.revision)
+        kept = self._deltas.get(form.name)
+        if kept is None or kept[0] != stamp:
+            applications = _changed_applications(recent, form)
+            kept = stamp, form.applications(str(self._recent.count), self.hash(), applications)
+            self._deltas[form.name] = kept
+        return kept[1]
 
     def application(self, app: str, form: Form) -> bytes | None:
         view = self._view(ServiceKey(NAMESPACE, app.lower()))
@@ -136,12 +158,20 @@ class Views:
         return encoded
 
 
+def _changed_applications(recent: Iterable[Recently], form: Form) -> list[Piece]:
+    by_app: dict[str, list[bytes]] = {}
+    for recently in recent:
+        info = info_of(recently.entry, recently.action)
+        by_app.setdefault(info.app, []).append(form.instance(info))
+    return [Piece(form.application(app, found)) for app, found in sorted(by_app.items())]
+
+
 def _statuses(view: View) -> Counter[str]:
     return view.once("eureka statuses", lambda: Counter(map(_status, view.entries)))
 
 
 def _status(entry: Entry) -> str:
-    return status_of(entry, told(entry.record.instance))
+    return status_of(entry, own_words(entry.record.instance))
 
 
 def _hash(counts: Counter[str]) -> str:

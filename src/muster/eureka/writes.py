@@ -18,7 +18,7 @@ from muster.wire import registration
 
 from . import forms
 from .info import STATUSES, InstanceInfo
-from .translation import instance_of, told
+from .translation import instance_of, own_words
 from .views import Views
 
 DONE: Final = Response(200)
@@ -82,7 +82,7 @@ class Writes:
         value = request.one("value").upper()
         if value not in STATUSES:
             raise invalid("value", f"must be one of {', '.join(STATUSES)}")
-        own = told(entry.record.instance)
+        own = own_words(entry.record.instance)
         ready = True if value == "UP" and own is not None and own.status in NOT_READY else None
         override = "" if value == "UP" else "out_of_service"
         await self._registry.command(_amended(self._registry, entry, override=override, ready=ready))
@@ -138,7 +138,7 @@ def _amended(
 
 def _dirty(entry: Entry) -> int:
     """What the instance said last; 0 for one that was not registered through Eureka's API."""
-    own = told(entry.record.instance)
+    own = own_words(entry.record.instance)
     return own.last_dirty if own is not None else 0
 
 

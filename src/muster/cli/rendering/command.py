@@ -12,8 +12,8 @@ import signal
 from contextlib import suppress
 from typing import Final
 
-COMMAND_S: Final = 30.0
-"""A reload takes no longer; one that hangs must not keep the file from following."""
+from muster.model import limits
+
 _WORDS_TO_STDERR: Final = ((os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), (os.POSIX_SPAWN_DUP2, 2, 1))
 
 
@@ -29,7 +29,7 @@ def split(text: str) -> tuple[str, ...]:
     return words
 
 
-def run(words: tuple[str, ...], timeout: float = COMMAND_S) -> None:
+def run(words: tuple[str, ...], timeout: float = limits.RENDER_COMMAND_S) -> None:
     """Raises `Failed`. Our own signals are blocked; the command is started with none blocked, in a session of its own."""
     try:
         pid = os.posix_spawnp(

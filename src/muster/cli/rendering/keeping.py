@@ -9,18 +9,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from msgspec import Struct
 
 from muster.client.discovery import Discovery
+from muster.model import limits
 
 from . import command, file
 from .template import Broken, Template
 from .world import NotKnown, Service, service_of
-
-AGAIN_S: Final = 5.0
-"""A command that failed is run again after this; a template that was broken is looked at again."""
 
 
 class Plan(Struct, frozen=True):
@@ -61,7 +58,7 @@ class Keeper:
             while not self._stopped.is_set():
                 self._news.clear()
                 self.attempt()
-                if self._news.wait(AGAIN_S if self._trouble else None):
+                if self._news.wait(limits.RENDER_AGAIN_S if self._trouble else None):
                     self._stopped.wait(self._plan.gather)
         finally:
             forget()

@@ -18,10 +18,8 @@ from typing import Final
 
 import msgspec
 
-from muster.model import names
+from muster.model import limits, names
 
-TEXT_CHARS: Final = 64 * 1024
-"""A value is cut after this: far above every limit of the registry."""
 _PLAIN = re.compile(r"[A-Za-z0-9._:/@+-]+")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._:/@+-]")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
@@ -92,7 +90,7 @@ def name(value: object) -> Quoted:
 
 def comment(value: object) -> Quoted:
     """The rest of a line that begins with a `#`."""
-    return Quoted(names.printable(_text(value), TEXT_CHARS))
+    return Quoted(names.printable(_text(value), limits.RENDER_VALUE_CHARS))
 
 
 def address(value: str) -> str:
@@ -102,7 +100,7 @@ def address(value: str) -> str:
 
 def _text(value: object) -> str:
     if isinstance(value, str):
-        return names.printable(value, TEXT_CHARS)
+        return names.printable(value, limits.RENDER_VALUE_CHARS)
     if isinstance(value, int | float):
         return str(value)
     if value is None:

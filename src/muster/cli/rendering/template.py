@@ -14,13 +14,12 @@ import jinja2
 from jinja2 import nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from muster.model import limits
 from muster.model.errors import Rejected
 
 from .quoting import FILTERS, Unprintable, finalize
 from .world import Service
 
-OUTPUT_CHARS: Final = 64 * 1024 * 1024
-"""A file longer than this is a loop that does not end."""
 _REFUSED: Final[dict[type[nodes.Node], str]] = {
     nodes.Macro: "macro",
     nodes.CallBlock: "call",
@@ -110,10 +109,10 @@ def _each(look: Look, named: Sequence[str]) -> Iterator[Service]:
 
 def _joined(pieces: Iterator[str]) -> str:
     told: list[str] = []
-    room = OUTPUT_CHARS
+    room = limits.RENDER_OUTPUT_CHARS
     for piece in pieces:
         room -= len(piece)
         if room < 0:
-            raise Unprintable(f"the output is longer than {OUTPUT_CHARS} characters")
+            raise Unprintable(f"the output is longer than {limits.RENDER_OUTPUT_CHARS} characters")
         told.append(piece)
     return "".join(told)

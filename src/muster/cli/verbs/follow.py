@@ -23,20 +23,16 @@ from muster.cli.table import Table
 from muster.cli.text import shown
 from muster.client.errors import Refused, Unreachable
 from muster.client.http import Requests
+from muster.model import limits
 
-EVERY_S: Final = 5.0
-COPY_TTL_S: Final = 60.0
-"""A copy outlives a restart of the follower; whoever ends for good leaves within a minute."""
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
-LINES: Final = 5
-"""Of reasons, in one round."""
 
 
 @click.command()
 @click.argument("source", metavar="SOURCE")
 @click.option("--compare", is_flag=True, help="Copy nothing; show what differs, until nothing does.")
 @click.option("--once", is_flag=True, help="One round, and end.")
-@time_option("--every", EVERY_S, "Between two rounds.")
+@time_option("--every", limits.FOLLOW_EVERY_S, "Between two rounds.")
 @click.option(
     "--source-token-file", type=click.Path(path_type=Path), help="File with the token that Consul wants."
 )
@@ -62,13 +58,17 @@ def command(
     between what callers get there and here is shown, per service, until there is none.
     """
     token = secret_of(source_token_file) if source_token_file else ""
-    follower = Follower(_source(source, token), Requests(target.access()), max(COPY_TTL_S, 4 * every))
+    follower = Follower(_source(source, token), Requests(target.access()), _ttl(every))
     if not once:
         signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # taken between two rounds, never within one
     if compare:
         _compare(follower, output, every, once=once)
     else:
         _follow(follower, every, once=once)
+
+
+def _ttl(every: float) -> float:
+    return max(limits.FOLLOW_TTL_S, limits.FOLLOW_ROUNDS_PER_TTL * every)
 
 
 def _source(url: str, token: str) -> Source:
@@ -98,8 +98,10 @@ def _lines(done: Round) -> tuple[str, ...]:
     moved = f", {len(done.moved)} have moved here" if done.moved else ""
     said = f"{done.copies} copies ({done.registered} new or changed, {done.removed} removed){moved}"
     reasons = [*done.skipped, *done.refused]
-    more = [f"and {len(reasons) - LINES} more"] if len(reasons) > LINES else []
-    return (said, *(f"not copied: {each}" for each in reasons[:LINES]), *more)
+    more = (
+        [f"and {len(reasons) - limits.FOLLOW_REASONS} more"] if len(reasons) > limits.FOLLOW_REASONS else []
+    )
+    return (said, *(f"not copied: {each}" for each in reasons[: limits.FOLLOW_REASONS]), *more)
 
 
 def _compare(follower: Follower, output: Format, every: float, *, once: bool) -> None:

@@ -20,12 +20,10 @@ from muster.cli.rendering.template import Broken
 from muster.cli.text import shown
 from muster.client.discovery import Discovery
 from muster.client.errors import NotReady
+from muster.model import limits
 
 STOPPING: Final = frozenset({signal.SIGTERM, signal.SIGINT})
 TAKEN: Final = STOPPING | {signal.SIGHUP}
-GATHER_S: Final = 0.2
-"""Changes that come together go into one file: a rollout is one reload, or a few. Callers of a file are used to waiting longer."""
-ONCE_S: Final = 10.0
 
 
 @click.command()
@@ -41,9 +39,11 @@ ONCE_S: Final = 10.0
     shell_complete=service_names,
     help="A service for the template's `services`. Repeatable.",
 )
-@time_option("--debounce", GATHER_S, "Gather changes for so long before the file is written again.")
+@time_option(
+    "--debounce", limits.RENDER_GATHER_S, "Gather changes for so long before the file is written again."
+)
 @click.option("--once", is_flag=True, help="Write the file once, run the command, and end.")
-@time_option("--wait", ONCE_S, "With --once: how long to wait for what is not known yet.")
+@time_option("--wait", limits.RENDER_WAIT_S, "With --once: how long to wait for what is not known yet.")
 @registry_options
 def command(
     target: Target,

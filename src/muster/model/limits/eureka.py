@@ -11,7 +11,10 @@ EUREKA_RENEWAL_S = 30
 """Of a registration that names none (Eureka's `LeaseInfo`)."""
 EUREKA_DELTA_S = 180.0
 """A change stays in `/apps/delta` for so long (Eureka's `retentionTimeInMSInDeltaQueue`): clients ask every 30 s."""
-EUREKA_DELTA_CHANGES = 20_000
-"""Instances in `/apps/delta`; of more, the oldest are left out, and clients see by the hash that they need the whole."""
+EUREKA_DELTA_CHANGES = 1_000
+"""Instances in `/apps/delta`; of more, the oldest are left out, and clients see by the hash that they need the whole, which is kept
+encoded and costs less than a long delta."""
+EUREKA_ENCODED_PER_TURN = 100
+"""Instances encoded in one turn of the loop, when somebody asks for everything for the first time: a few milliseconds."""
 EUREKA_GZIP_BYTES = 1_024
 """An answer shorter than this is sent as it is."""
