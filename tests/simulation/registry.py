@@ -58,9 +58,9 @@ class Observed(Registry):
 
     world: World
 
-    def _publish(self, changes: list[Change]) -> None:
+    def _tell(self, changes: list[Change]) -> None:
         self.world.oracle.changed(self, changes)
-        super()._publish(changes)
+        super()._tell(changes)
 
 
 class Stream:

@@ -50,6 +50,8 @@ GROUPS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("backup", "Save a live registry's records to a file."),
         Verb("follow", "Follow a Consul or Eureka server: its instances as copies here."),
         Verb("restore", "Make a registry's database from a backup."),
+        Verb("copy", "Copy all records from one store to another."),
+        Verb("replicas", "Show the live replicas of a registry, and how each stands."),
     ),
     "This command": (
         Verb("completion", "Print the completion script for a shell."),

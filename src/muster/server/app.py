@@ -44,6 +44,7 @@ from muster.server.certificates import Certificates
 from muster.server.config import BadConfig
 from muster.server.consul import consul
 from muster.server.journal import Journal
+from muster.server.moving import SharedBackups
 from muster.server.settings import Address, Settings
 from muster.server.stopping import Stop
 from muster.server.tokens import Tokens
@@ -256,6 +257,12 @@ def _no_tokens() -> Sequence[bytes] | None:
     return None
 
 
+def _backups(parts: Parts) -> Backups | SharedBackups | None:
+    if isinstance(parts.store, SqliteStore):
+        return Backups(parts.store)
+    return SharedBackups(parts.store) if parts.settings.shares_store else None
+
+
 def _native(parts: Parts) -> Surface:
     settings, registry, listener, meters = parts.settings, parts.registry, parts.listener, parts.meters
     metrics = Metrics(registry, meters.lag, meters.commit, meters.propagation)
@@ -271,7 +278,7 @@ def _native(parts: Parts) -> Surface:
         metrics,
         meters.lag,
         store=str(settings.store.partition("://")[0]),
-        backups=Backups(parts.store) if isinstance(parts.store, SqliteStore) else None,
+        backups=_backups(parts),
         document=lambda: document,
     )
     history = History()

@@ -86,6 +86,11 @@ def surface(settings: Settings, registry: Registry, tokens: Tokens | None, versi
     return Surface(dialect, handlers.routes(), ("/v1/replicas",))
 
 
+def credentials(settings: Settings) -> Credentials:
+    etcd = settings.etcd
+    return Credentials(etcd.ca, etcd.cert, etcd.key, etcd.password_file)
+
+
 async def opened(settings: Settings, on_commit: Callable[[float], None]) -> EtcdStore:
     """Raises `BadConfig`, `StoreUnavailable`, `OSError` for a file that cannot be read."""
     try:
@@ -94,11 +99,9 @@ async def opened(settings: Settings, on_commit: Callable[[float], None]) -> Etcd
         raise BadConfig(
             "store", str(settings.store), f"needs a package more ({error.name}): pip install 'musterd[etcd]'"
         ) from None
-    etcd = settings.etcd
-    credentials = Credentials(etcd.ca, etcd.cert, etcd.key, etcd.password_file)
     return await EtcdStore.open(
         parse(settings.store),
-        credentials,
+        credentials(settings),
         on_commit=on_commit,
         warn=lambda words: log.warning("store", problem=words),
     )

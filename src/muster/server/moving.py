@@ -1,0 +1,100 @@
+"""Moving a registry's records from one store to another: a file or an etcd at either end."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from muster.model.errors import Unavailable
+from muster.registry.store import Loaded, Store, StoreUnavailable
+from muster.server import shared
+from muster.server.config import BadConfig
+from muster.server.settings import Settings, StoreName
+from muster.storage.carrying import carried
+from muster.storage.sqlite import FILE_NAME, BackupFailed, StoreRefused
+from muster.storage.sqlite.copying import read, write
+
+FILE = "sqlite:"
+
+
+class Moved(Struct, frozen=True):
+    """What is there now."""
+
+    to: str
+    records: int
+    epoch: str
+    revision: int
+
+
+class CannotMove(Exception):
+    """Nothing was changed where the records were to go. The message says why and what helps."""
+
+
+def move(settings: Settings, source: str, target: str, *, replace: bool) -> Moved:
+    """`source`, `target`: `sqlite:PATH` (a file, or a data directory) or an etcd's URL. Raises `CannotMove`."""
+    try:
+        return asyncio.run(_move(settings, source, target, replace=replace))
+    except (StoreUnavailable, StoreRefused, BackupFailed, OSError, ValueError, BadConfig) as error:
+        raise CannotMove(str(error)) from error
+
+
+async def _move(settings: Settings, source: str, target: str, *, replace: bool) -> Moved:
+    loaded = carried(await _load(settings, source))
+    if target.startswith(FILE):
+        path = _file(target)
+        await asyncio.to_thread(write, path, loaded, overwrite=replace)
+        return Moved(str(path), len(loaded.records), loaded.epoch, loaded.revision)
+    return await _fill(settings, target, loaded, replace=replace)
+
+
+async def _load(settings: Settings, source: str) -> Loaded:
+    if source.startswith(FILE):
+        return await asyncio.to_thread(read, _file(source))
+    store = await shared.opened(
+        msgspec.structs.replace(settings, store=StoreName(source)), lambda seconds: None
+    )
+    try:
+        return await store.load()
+    finally:
+        await store.close()
+
+
+async def _fill(settings: Settings, target: str, loaded: Loaded, *, replace: bool) -> Moved:
+    from muster.storage.etcd.client import Client
+    from muster.storage.etcd.filling import Occupied, fill
+    from muster.storage.etcd.location import parse
+
+    location = parse(target)
+    client = Client(location, shared.credentials(settings))
+    try:
+        filled = await fill(client, location.prefix, loaded, replace=replace)
+    except Occupied as occupied:
+        raise CannotMove(
+            f"{occupied}; say --replace to put these in their place, or choose another prefix"
+        ) from None
+    finally:
+        await client.close()
+    return Moved(str(location), filled.records, filled.epoch, filled.revision)
+
+
+def _file(place: str) -> Path:
+    path = Path(place.removeprefix(FILE)).expanduser()
+    return path / FILE_NAME if path.is_dir() else path
+
+
+class SharedBackups:
+    """Backups of a store that is no file, in the form of one."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def backup(self, destination: Path) -> None:
+        """Raises `Unavailable`."""
+        try:
+            loaded = carried(await self._store.load())
+            await asyncio.to_thread(write, destination, loaded, overwrite=True)
+        except (BackupFailed, StoreUnavailable) as failed:
+            raise Unavailable("store_unavailable", str(failed)) from None

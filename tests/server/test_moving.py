@@ -1,0 +1,92 @@
+"""Records move between a file and an etcd, and instances go on as if nothing had happened."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.etcd import Cluster, Etcd
+
+from muster.model import record as records
+from muster.registry.store import Batch, Committed, Write
+from muster.server.moving import CannotMove, move
+from muster.server.settings import Settings
+from muster.storage.etcd.location import parse
+from muster.storage.etcd.store import EtcdStore
+from muster.storage.sqlite import FILE_NAME, SqliteStore
+from muster.testing.builders import instance, record
+
+
+@pytest.fixture(scope="module")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
+    cluster = Cluster(tmp_path_factory.mktemp("etcd")).start()
+    yield cluster.members[0]
+    cluster.stop()
+
+
+async def filled(path: Path) -> None:
+    """A database with three instances as they are written when they register, and a policy."""
+    store = await SqliteStore.open(path)
+    for id in ("web-1", "web-2", "web-3"):
+        value = records.encode(record(instance(id), generation=0))
+        assert isinstance(await store.commit(Batch("op", (Write(f"i/default/{id}", value, 0),))), Committed)
+    await store.commit(Batch("op", (Write("p/default/web", b"{}", 0),)))
+    await store.close()
+
+
+async def read(url: str) -> dict[str, int]:
+    """Generations by key."""
+    store = await EtcdStore.open(parse(url))
+    loaded = await store.load()
+    await store.close()
+    return {
+        each.key: records.decode(each.value).generation
+        for each in loaded.records
+        if each.key.startswith("i/")
+    }
+
+
+GENERATIONS = {"i/default/web-1": 1, "i/default/web-2": 2, "i/default/web-3": 3}
+
+
+async def test_a_registry_grows_up_without_losing_anything(tmp_path: Path, etcd: Etcd) -> None:
+    await filled(tmp_path / FILE_NAME)
+    url = f"etcd://{etcd.target}/grown"
+    moved = await asyncio.to_thread(move, Settings(), f"sqlite:{tmp_path}", url, replace=False)
+    assert (moved.records, moved.revision > 4) == (4, True)
+    assert await read(url) == GENERATIONS
+
+    with pytest.raises(CannotMove, match="say --replace"):
+        await asyncio.to_thread(move, Settings(), f"sqlite:{tmp_path}", url, replace=False)
+
+    back = tmp_path / "back.db"
+    await asyncio.to_thread(move, Settings(), url, f"sqlite:{back}", replace=False)
+    again = f"etcd://{etcd.target}/again"
+    await asyncio.to_thread(move, Settings(), f"sqlite:{back}", again, replace=False)
+    assert await read(again) == GENERATIONS
+
+
+async def test_live_replicas_go_over_to_what_is_put_in_the_place_of_theirs(
+    tmp_path: Path, etcd: Etcd
+) -> None:
+    await filled(tmp_path / FILE_NAME)
+    url = f"etcd://{etcd.target}/live"
+    store = await EtcdStore.open(parse(url))
+    await store.commit(Batch("op", (Write("i/default/old", records.encode(record(instance("old"))), 0),)))
+    before = await store.load()
+    tail = store.tail(before.revision)
+    await asyncio.to_thread(move, Settings(), f"sqlite:{tmp_path}", url, replace=True)
+    async with asyncio.timeout(10):
+        events = [event async for event in tail]
+    after = await store.load()
+    assert [type(event).__name__ for event in events] == ["EpochChanged"]
+    assert {each.key for each in after.records} == {*GENERATIONS, "p/default/web"}
+    assert after.revision > before.revision
+    await store.close()
+
+
+def test_what_cannot_be_moved(tmp_path: Path) -> None:
+    with pytest.raises(CannotMove, match="is not there"):
+        move(Settings(), f"sqlite:{tmp_path / 'none.db'}", "etcd://127.0.0.1:1/x", replace=False)
+    with pytest.raises(CannotMove, match="write etcd://HOST"):
+        move(Settings(), "mysql:x", "etcd://127.0.0.1:1/x", replace=False)
