@@ -51,12 +51,14 @@ class Registry:
 
 
 @contextmanager
-def registry(*, store: str = "sqlite", data: Path | None = None) -> Iterator[Registry]:
-    """`muster serve` on a free port, ready. With `data`, on what is there."""
+def registry(*flags: str, store: str = "sqlite", data: Path | None = None) -> Iterator[Registry]:
+    """`muster serve` with these flags on a free port, ready. With `data`, on what is there."""
     with TemporaryDirectory(prefix="muster-bench-") as own:
         port = free_port()
         where = ["--listen", f"{HOST}:{port}", "--data", str(data or own), "--store", store]
-        command = cores.on_server(sys.executable, "-m", "muster", "serve", *where, "--log-level", "error")
+        command = cores.on_server(
+            sys.executable, "-m", "muster", "serve", *where, *flags, "--log-level", "error"
+        )
         started = time.monotonic()
         with program(command) as running:
             ready = until_ready(f"http://{HOST}:{port}/readyz", running.process)

@@ -48,7 +48,9 @@ def _beside_nginx(ours: Registry, path: str, size: Size, what: str, bound: float
     return beside(f"look-up, {what}", pairs, bound)
 
 
-def beside(what: str, pairs: Sequence[tuple[Load, Load]], bound: float) -> list[Number]:
+def beside(
+    what: str, pairs: Sequence[tuple[Load, Load]], bound: float, whose: str = "nginx's"
+) -> list[Number]:
     """A rate to nginx's; and the same by the server's own CPU, which neither wrk's limit nor a busy machine distorts."""
     ours, theirs = [load for load, _ in pairs], [load for _, load in pairs]
     assert not any(load.errors for load in ours), f"{ours[0].errors} answers were no 2xx"
@@ -57,14 +59,14 @@ def beside(what: str, pairs: Sequence[tuple[Load, Load]], bound: float) -> list[
     last, reference = ours[-1], theirs[-1]
     return [
         Number(
-            f"{what}: rate to nginx's",
+            f"{what}: rate to {whose}",
             rates,
             "x",
             at_least=bound,
             beside=f"{last.rate:,.0f}/s to {reference.rate:,.0f}/s",
         ),
         Number(
-            f"{what}: requests per CPU second to nginx's",
+            f"{what}: requests per CPU second to {whose}",
             costs,
             "x",
             at_least=bound,

@@ -11,7 +11,12 @@ from bench.figure import Number, quantile, ratios
 from bench.report import document, table
 from tests.parts import require
 
-PARTS = {"lookup": ("nginx", "wrk"), "heartbeat": ("nginx", "wrk"), "register": ("wrk",)}
+PARTS = {
+    "lookup": ("nginx", "wrk"),
+    "heartbeat": ("nginx", "wrk"),
+    "register": ("wrk",),
+    "dns": ("knotd", "dnsperf"),
+}
 
 
 @pytest.mark.parametrize("name", NAMES)

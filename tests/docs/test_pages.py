@@ -13,7 +13,7 @@ from tests.source import ROOT
 
 from muster.server.config import resolve
 
-TOOLS = ("curl", "dig", "jq", "nginx", "openssl")
+TOOLS = ("curl", "dig", "dnsmasq", "haproxy", "jq", "nginx", "openssl", "unbound")
 PAGES = {str(path.relative_to(ROOT)): path for path in pages(ROOT) if path.exists()}
 
 

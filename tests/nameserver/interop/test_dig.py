@@ -1,5 +1,6 @@
 """BIND's `dig`, over both transports."""
 
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -46,3 +47,20 @@ def test_it_finds_nothing_to_complain_about(names: LocalRegistry) -> None:
         told = dig(names.dns, "+norec", *words)
         assert "status: NOERROR" in told
         assert not [line for line in told.splitlines() if "WARNING" in line or "malformed" in line.lower()]
+
+
+def test_queries_are_metrics(names: LocalRegistry) -> None:
+    dig(names.dns, "web.service.consul", "NS")
+    with urllib.request.urlopen(names.url + "/metrics") as told:
+        assert 'muster_dns_queries_total{rcode="NOERROR",type="NS"} 1.0' in told.read().decode()
+
+
+def test_a_drain_says_how_long_answers_may_live(names: LocalRegistry) -> None:
+    request = urllib.request.Request(
+        names.url + "/v1/instances/db-1/drain?wait=0s",
+        b"{}",
+        {"Content-Type": "application/json"},
+        method="POST",
+    )
+    with urllib.request.urlopen(request) as told:
+        assert b'"dns_ttl_s":1.0' in told.read()
