@@ -161,5 +161,6 @@ def together(answers: Sequence[DrainAnswer], silent: Sequence[Unacknowledged]) -
         cannot_acknowledge=CannotAcknowledge(
             plain_streams=sum(answer.cannot_acknowledge.plain_streams for answer in answers),
             plain_reads_s=max(answer.cannot_acknowledge.plain_reads_s for answer in answers),
+            dns_ttl_s=max(answer.cannot_acknowledge.dns_ttl_s for answer in answers),
         ),
     )

@@ -24,7 +24,7 @@ async def serving(settings: Settings, registry: Registry, bound: Sockets) -> Asy
     )
     ttl = int(settings.dns_ttl)
     nameserver = Nameserver(registry, domains, sockets.address_of(bound.tcp).host, ttl, SystemRandom())
-    registry.subscribers.dns_ttl_s = settings.dns_ttl
+    registry.subscribers.dns_ttl_s = float(settings.dns_ttl)
     async with nameserver.serving(bound):
         yield nameserver
 

@@ -58,3 +58,5 @@ def _silent(readers: CannotAcknowledge) -> Iterator[str]:
         yield f"{streams} streams that only listen" if streams != 1 else "1 stream that only listens"
     if readers.plain_reads_s:
         yield f"answers up to {readers.plain_reads_s} s old"
+    if readers.dns_ttl_s:
+        yield f"names resolved up to {readers.dns_ttl_s:g} s ago"
