@@ -122,7 +122,12 @@ def test_a_host_name_stands_in_for_an_address_that_is_none() -> None:
         ({"port": {"$": 70000, "@enabled": "true"}}, "port"),
         ({"metadata": {"k": "a\nb"}}, "metadata.k"),
         ({"metadata": {"k": "v" * 513}}, "metadata.k"),
-        ({"homePageUrl": "x" * 9000}, "instance"),
+        ({"homePageUrl": "x" * 2049}, "homePageUrl"),
+        ({"homePageUrl": "a\nb"}, "homePageUrl"),
+        (
+            {"dataCenterInfo": {"name": "Amazon", "metadata": {f"k{n}": "x" * 1000 for n in range(9)}}},
+            "instance",
+        ),
     ],
 )
 def test_what_cannot_be_kept_is_refused_by_field(fields: dict[str, object], field: str) -> None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
+from muster.model import limits, names
 from muster.model.errors import Rejected, invalid
 
 from .info import AMAZON, MY_OWN, STATUSES, DataCenter, InstanceInfo, Lease, Port
@@ -153,9 +154,9 @@ def _text(fields: Shape, name: str, *, field: str = "") -> str:
         case bool(value):
             return _bool(value)
         case str() | int() | float() as value:
-            return str(value).strip()
+            return names.text(str(value).strip(), field or name, limits.EUREKA_TEXT_CHARS)
         case {"$": str() as value}:
-            return value
+            return names.text(value, field or name, limits.EUREKA_TEXT_CHARS)
     raise invalid(field or name, "must be text")
 
 

@@ -2,6 +2,8 @@
 
 EUREKA_DETAILS_BYTES = 8 * 1024
 """What a registration says that has no native word (URLs, virtual addresses, data centre ...), kept with the instance as JSON."""
+EUREKA_TEXT_CHARS = 2_048
+"""One field, such as a URL. What has a native word has its native bound besides."""
 EUREKA_XML_DEPTH = 8
 """Elements inside one another: an instance's deepest are `instance/dataCenterInfo/metadata/key`."""
 EUREKA_XML_ELEMENTS = 1_000
