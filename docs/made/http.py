@@ -94,7 +94,8 @@ def section(route: Route, names: Mapping[Any, str]) -> Iterator[str]:
     if route.query:
         yield table(("query", ""), [(query(each.name, each.repeated), each.about) for each in route.query])
     if route.body is not None:
-        yield f"Body: {names[route.body]}, at most {route.body_limit:,} bytes.\n"
+        empty = " or nothing" if route.body_optional else ""
+        yield f"Body: {names[route.body]}{empty}, at most {route.body_limit:,} bytes.\n"
     yield f"Answers {answer(route, names)}.\n"
     if route.errors:
         yield f"Problems: {listed(route.errors)}.\n"

@@ -57,6 +57,12 @@ def test_every_code_it_names_exists(document: dict[str, Any]) -> None:
     assert named <= CODES.keys()
 
 
+def test_a_body_that_may_be_left_out_is_not_required(document: dict[str, Any]) -> None:
+    bodies = {path: told["requestBody"] for _, path, told in operations(document) if "requestBody" in told}
+    optional = {path for path, body in bodies.items() if not body["required"]}
+    assert optional == {"/v1/instances/{id}/suspect", "/v1/guard/release"}
+
+
 # --- asked anything, it answers as the document says ---
 
 JSON = st.recursive(

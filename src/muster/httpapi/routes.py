@@ -132,6 +132,7 @@ def _telling(writes: Writes) -> list[Route]:
             returns=bodies.Accepted,
             status=202,
             body_limit=4096,
+            body_optional=True,
             errors=("unknown_instance", "too_many_reports"),
         ),
         Route(
@@ -303,6 +304,7 @@ def _operating(operations: Operations) -> list[Route]:
             returns=answers.GuardReport,
             errors=("not_held",),
             body_limit=4096,
+            body_optional=True,
         ),
         Route("GET", "/v1/status", operations.status, "The registry itself.", returns=bodies.Status),
         Route(

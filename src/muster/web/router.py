@@ -34,7 +34,7 @@ class Parameter(Struct, frozen=True):
 class Route(Struct, frozen=True):
     """`path` holds parameters as `{name}`, and as `{name...}` one that takes the rest of the path, slashes and all. `hot`:
     answered below ASGI, without waiting. `errors`: codes beside the usual ones. `body_limit` (bytes) holds for what was sent and
-    for what it inflates to. `guarded`: asks for a token though it changes nothing."""
+    for what it inflates to. `body_optional`: none means every default. `guarded`: asks for a token though it changes nothing."""
 
     method: str
     path: str
@@ -47,6 +47,7 @@ class Route(Struct, frozen=True):
     errors: tuple[str, ...] = ()
     hot: Handler | None = None
     body_limit: int = 0
+    body_optional: bool = False
     media: str = "application/json"
     guarded: bool = False
 
