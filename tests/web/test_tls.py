@@ -1,6 +1,7 @@
 """TLS by certificate files: all of the API under it, and certificates read again when they change."""
 
 import http.client
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from tests.httpapi.asking import Caller, Wire, head
 from tests.httpapi.conftest import beat
 from tests.httpapi.streaming import Stream
 
+from muster.model import limits
 from muster.server.settings import Settings, Tls
 from muster.testing.server import FORGETFUL, LocalRegistry
 from muster.wire.events import GoAwayEvent, SnapshotEvent, UpsertEvent
@@ -107,6 +109,12 @@ def certificate(registry: LocalRegistry, trusting: ssl.SSLContext) -> bytes | No
     with Wire(registry.host, registry.port, trusting) as wire:
         assert isinstance(wire.socket, ssl.SSLSocket)
         return wire.socket.getpeercert(binary_form=True)
+
+
+@pytest.mark.slow
+def test_who_connects_and_says_nothing_is_dropped(secure: LocalRegistry) -> None:
+    with socket.create_connection((secure.host, secure.port), timeout=4 * limits.TLS_HANDSHAKE_S) as silent:
+        assert silent.recv(1) == b""
 
 
 def test_plain_http_is_not_answered(secure: LocalRegistry) -> None:

@@ -65,15 +65,33 @@ tracked, or was frozen at the start, so a full pass, which is a stall, finds lit
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its signal handling: the stop is ours, in our order. `accepting` is set once it accepts connections."""
+    """uvicorn without its signal handling: the stop is ours, in our order. `accepting` is set once it accepts connections.
+
+    uvicorn begins the same way, but leaves a TLS handshake as long as the loop does, a minute.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.accepting = asyncio.Event()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        loop, config = asyncio.get_running_loop(), self.config
+        self.servers = [
+            await loop.create_server(
+                self._connection,
+                sock=each,
+                ssl=config.ssl,
+                ssl_handshake_timeout=limits.TLS_HANDSHAKE_S if config.is_ssl else None,
+                backlog=config.backlog,
+            )
+            for each in sockets or ()
+        ]
+        self.started = True
         self.accepting.set()
+
+    def _connection(self) -> asyncio.Protocol:
+        protocol = self.config.http_protocol_class
+        return protocol(config=self.config, server_state=self.server_state, app_state={})  # type: ignore[call-arg]
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
