@@ -42,6 +42,12 @@ class Wrapped:
     def signal(self, signum: int) -> None:
         self.process.send_signal(signum)
 
+    def signal_child(self, signum: int) -> None:
+        """To its one child, which `unshare` made process 1 of a namespace."""
+        pid = self.process.pid
+        child = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+        os.kill(int(child), signum)
+
     def end(self) -> int:
         """Its exit code, after all it had to say."""
         assert self.process.stdout is not None

@@ -1,5 +1,7 @@
 """The wrapper as process 1 of a container: signals reach it, and orphans are buried."""
 
+import signal
+import socket
 import sys
 
 import pytest
@@ -32,3 +34,14 @@ def test_orphans_are_reaped() -> None:
 def test_the_exit_code_is_still_the_programs() -> None:
     with started(*contained("sh", "-c", "exit 7")) as wrapped:
         assert wrapped.end() == 7
+
+
+def test_term_ends_a_verb_that_does_not_handle_it() -> None:
+    """And so it ends any verb at its start, before its own handlers are there."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        verb = (sys.executable, "-m", "muster", "services", "--url", url)
+        with started("unshare", "--pid", "--fork", "--kill-child", *verb) as outside:
+            silent.accept()
+            outside.signal_child(signal.SIGTERM)
+            assert outside.end() == 128 + 15
