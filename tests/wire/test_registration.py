@@ -97,6 +97,11 @@ def test_static_has_no_lease() -> None:
     assert parsed(**LEAST, static=True).instance.lease is None
 
 
+def test_a_host_that_is_never_probed_may_push_its_health() -> None:
+    told = parsed(**{**LEAST, "host": "169.254.1.1"}, checks=[{"kind": "ttl", "ttl": 20}])
+    assert told.instance.host == "169.254.1.1"
+
+
 def test_a_ttl_is_three_heartbeats() -> None:
     assert parsed(**LEAST, ttl=6).instance.lease == LeaseTerms(6.0, 2.0)
 
@@ -204,6 +209,9 @@ def test_a_short_interval_shortens_the_timeout() -> None:
         ({"health_endpoint": "up"}, "health_endpoint"),
         ({"health_endpoint": "/a b"}, "health_endpoint"),
         ({"health_endpoint": "/a", "healthEndpoint": "/a"}, "health_endpoint"),
+        ({"host": "169.254.169.254", "checks": [CHECK]}, "host"),
+        ({"host": "224.0.0.1", "checks": [{"kind": "tcp"}]}, "host"),
+        ({"host": "fe80::1", "health_endpoint": "/up"}, "host"),
         ({"checks": [CHECK] * 9}, "checks"),
         ({"checks": [CHECK | {"name": "a"}] * 2}, "checks"),
         ({"checks": [{}]}, "checks[0].kind"),

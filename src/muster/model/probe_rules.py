@@ -9,7 +9,7 @@ known at last: after the name was resolved.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 IPAddress = IPv4Address | IPv6Address
@@ -69,6 +69,15 @@ def forbidden_address(ip: IPAddress, *, allow_loopback: bool) -> str | None:
         return None if allow_loopback else "is loopback"
     inner = _embedded(ip)
     return None if inner is None else forbidden_address(inner, allow_loopback=allow_loopback)
+
+
+def forbidden_host(host: str) -> str | None:
+    """Why no registry probes `host`, wherever it is bound, or None. A name is judged when it has been resolved."""
+    try:
+        ip = ip_address(host)
+    except ValueError:
+        return None
+    return forbidden_address(ip, allow_loopback=True)
 
 
 def _embedded(ip: IPAddress) -> IPv4Address | None:

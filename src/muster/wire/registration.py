@@ -17,6 +17,7 @@ from muster.model import durations, limits, names
 from muster.model.check import Check, Health
 from muster.model.errors import invalid
 from muster.model.instance import Endpoint, Instance, LeaseTerms
+from muster.model.probe_rules import forbidden_host
 
 from . import checks, strict
 
@@ -99,7 +100,7 @@ def parse(body: bytes, namespace: str, *, dots: bool = False) -> Registration:
         weight=weight(limits.WEIGHT_DEFAULT if sent.weight is None else sent.weight),
         tags=tags(sent.tags or []),
         metadata=metadata(sent.metadata or {}),
-        checks=_checks(sent),
+        checks=_checks(sent, host),
         lease=_lease(sent),
         deregister_critical_after=durations.seconds(
             sent.deregister_critical_after or 0.0, "deregister_critical_after"
@@ -197,7 +198,7 @@ def _protocol(value: str | None, field: str) -> str:
     return names.required((value or "http").lower(), field, limits.LABEL_CHARS)
 
 
-def _checks(sent: RegisterBody) -> tuple[Check, ...]:
+def _checks(sent: RegisterBody, host: str) -> tuple[Check, ...]:
     endpoint = _either(sent.health_endpoint, sent.healthEndpoint, "health_endpoint")
     made = [] if endpoint is None else [checks.of_health_endpoint(endpoint)]
     bodies = sent.checks or []
@@ -206,6 +207,8 @@ def _checks(sent: RegisterBody) -> tuple[Check, ...]:
     made += [checks.parse(body, f"checks[{n}]", n) for n, body in enumerate(bodies)]
     if len({check.name for check in made}) != len(made):
         raise invalid("checks", "two checks have one name")
+    if any(check.active for check in made) and (why := forbidden_host(host)):
+        raise invalid("host", f"{why}, and never probed: register it without an active check")
     return tuple(made)
 
 
