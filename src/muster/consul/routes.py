@@ -6,13 +6,14 @@ from typing import Final
 
 from muster.model import limits
 from muster.web.dialect import Surface
+from muster.web.message import Request, Response
 from muster.web.router import Handler, Route
 
 from .agent_reads import AgentReads
 from .agent_writes import AgentWrites
 from .catalog_reads import CatalogReads
 from .catalog_writes import CatalogWrites
-from .failures import CONSUL
+from .failures import CONSUL, Refused
 from .health import Health
 from .shared import Shared
 
@@ -25,6 +26,22 @@ PREFIXES: Final = (
 """What is below these is Consul's, whether it is served here or not."""
 
 
+MISSING: Final = (
+    *(
+        ("GET", f"/v1/health/{kind}", "Missing service name")
+        for kind in ("service", "connect", "ingress", "checks")
+    ),
+    ("GET", "/v1/health/node", "Missing node name"),
+    ("GET", "/v1/health/state", "Missing check state"),
+    *(("GET", f"/v1/catalog/{kind}", "Missing service name") for kind in ("service", "connect")),
+    *(("GET", f"/v1/catalog/{kind}", "Missing node name") for kind in ("node", "node-services")),
+    ("GET", "/v1/agent/health/service/id", "Missing serviceID"),
+    ("GET", "/v1/agent/health/service/name", "Missing service Name"),
+    ("PUT", "/v1/agent/service/maintenance", "Missing service ID"),
+)
+"""Paths that end before they name what is asked for, and what Consul says to them."""
+
+
 def surface(shared: Shared) -> Surface:
     reads, writes = AgentReads(shared), AgentWrites(shared)
     routes = (
@@ -35,8 +52,16 @@ def surface(shared: Shared) -> Surface:
         *_health(Health(shared)),
         _get("/v1/status/leader", reads.leader, "The leader: this registry."),
         _get("/v1/status/peers", reads.peers, "All servers: this registry."),
+        *(Route(method, path, _missing(text), text, body_limit=1024) for method, path, text in MISSING),
     )
     return Surface(CONSUL, routes, PREFIXES)
+
+
+def _missing(text: str) -> Handler:
+    def handler(request: Request) -> Response:
+        raise Refused(400, text)
+
+    return handler
 
 
 def _get(path: str, handler: Handler, summary: str, hot: Handler | None = None) -> Route:
