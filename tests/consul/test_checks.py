@@ -43,8 +43,10 @@ def test_a_grpc_check_names_a_service() -> None:
 def test_thresholds_and_short_intervals() -> None:
     check = made(tcp="10.0.0.9:1", interval="100ms", success_before_passing=3, failures_before_critical=2)
     assert (check.interval, check.rise, check.fall) == (1, 3, 2)
+    early = made(tcp="10.0.0.9:1", interval="1s", failures_before_warning=1, failures_before_critical=3)
+    assert (early.warn, early.fall) == (1, 3)
     plain = made(tcp="10.0.0.9:1", interval=10)
-    assert (plain.interval, plain.rise, plain.fall) == (1, 1, 1)
+    assert (plain.interval, plain.rise, plain.fall, plain.warn) == (1, 1, 1, 0)
 
 
 def test_the_first_status_is_the_one_it_was_registered_with() -> None:

@@ -68,6 +68,22 @@ def test_fall_and_rise(begins: Health, results: str, healths: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("begins", "results", "healths"),
+    [
+        ("passing", "ffff", "pwwf"),
+        ("passing", "ffpfffff", "pwppwwff"),
+        ("warning", "ffff", "wwwf"),
+        ("failing", "ppffff", "fppwwf"),
+        ("unknown", "ffff", "uuuf"),
+        ("passing", "fwfff", "pwwww"),
+    ],
+)
+def test_a_warning_before_the_fall(begins: Health, results: str, healths: str) -> None:
+    checks, tracker = tracked(http_check(fall=4, rise=2, warn=2), begins)
+    assert feed(checks, tracker, results) == healths
+
+
+@pytest.mark.parametrize(
     ("answer", "health"), [(a, RESULT_OF[a] and HEALTH_OF[RESULT_OF[a]]) for a in Answer]
 )  # type: ignore[index]
 def test_what_a_first_answer_is_worth(answer: Answer, health: Health | None) -> None:

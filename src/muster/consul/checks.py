@@ -67,6 +67,7 @@ def parse(body: CheckBody, check_id: str, title: str, site: Site) -> Parsed:
         timeout=_timeout(body),
         fall=_threshold(body.failures_before_critical),
         rise=_threshold(body.success_before_passing),
+        warn=_warn(body),
         ttl=ttl,
         initial=HEALTH_OF[body.status],
         title=_text(body.name or title, "Name", limits.ID_CHARS),
@@ -171,6 +172,12 @@ def _timeout(body: CheckBody) -> float:
 
 def _threshold(times: int) -> int:
     return min(max(times, 1), limits.CHECK_THRESHOLD_MAX)
+
+
+def _warn(body: CheckBody) -> int:
+    """As many failures as make it critical, or none, make no warning of their own."""
+    early = 0 < body.failures_before_warning < body.failures_before_critical
+    return _threshold(body.failures_before_warning) if early else 0
 
 
 def _critical_after(body: CheckBody) -> float:

@@ -44,7 +44,7 @@ class Tracker(Struct, gc=False):
     """One check of one instance.
 
     `health` is what is committed; `decided` what will be, while its commit is under way. `streak` counts results in a row
-    that speak against the one that stands. `refused`: the last result was a refused connection.
+    that speak against the one that stands, `bad` bad ones whatever stands. `refused`: the last result was a refused connection.
     """
 
     key: str
@@ -52,6 +52,7 @@ class Tracker(Struct, gc=False):
     check: Check
     health: Health
     streak: int = 0
+    bad: int = 0
     penalty: float = 0.0
     penalty_at: float = 0.0
     suppressed: bool = False
@@ -196,6 +197,8 @@ class Checks:
     def _decide(self, tracker: Tracker, health: Health) -> NewHealth:
         tracker.decided = health
         tracker.streak = 0
+        if health != "warning":
+            tracker.bad = 0
         return NewHealth(tracker, health)
 
     # --- What became of a decision ----------------------------------------------------------------------------------
@@ -230,12 +233,13 @@ class Checks:
     def _take(self, tracker: Tracker, result: Result, said: str, now: float) -> Health | None:
         self._say(tracker, result, said, now)
         health = HEALTH_OF[result]
+        tracker.bad = tracker.bad + 1 if health == "failing" else 0
         if health == tracker.standing:
             tracker.streak = 0
             return None
         tracker.streak += 1
         if health == "failing":
-            return health if tracker.streak >= tracker.check.fall else None
+            return _fallen(tracker)
         if tracker.standing == "failing":
             return health if self._risen(tracker, now) else None
         return health
@@ -247,3 +251,11 @@ class Checks:
             return False
         tracker.suppressed = False
         return True
+
+
+def _fallen(tracker: Tracker) -> Health | None:
+    """What a further bad result makes of the check."""
+    check, bad = tracker.check, max(tracker.streak, tracker.bad)
+    if bad >= check.fall:
+        return "failing"
+    return "warning" if 0 < check.warn <= bad and tracker.standing == "passing" else None

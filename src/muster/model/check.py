@@ -43,8 +43,8 @@ class Check(Struct, frozen=True, gc=False, omit_defaults=True):
 
     `port` 0 means the first endpoint's. Times are seconds. `statuses` are inclusive ranges of HTTP statuses that pass;
     `body` must occur in the first 64 KiB of the answer. `ttl` is for kind `ttl` alone: a result must arrive that often, 0 for
-    one that stands until the next. `initial` is the health it begins with; None: what follows from its kind. `title` and
-    `notes` are for people.
+    one that stands until the next. `warn` bad results in a row make a warning before `fall` of them make it failing; 0: they do
+    not. `initial` is the health it begins with; None: what follows from its kind. `title` and `notes` are for people.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Check(Struct, frozen=True, gc=False, omit_defaults=True):
     timeout: float = limits.CHECK_TIMEOUT_S
     fall: int = limits.CHECK_FALL
     rise: int = limits.CHECK_RISE
+    warn: int = 0
     ttl: float = limits.LEASE_TTL_S
     host: str = ""
     initial: Health | None = None
