@@ -100,8 +100,9 @@ class Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._full = False
-        self._transport.resume_reading()
-        self._answer()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._answer()
 
     def data_received(self, data: bytes) -> None:
         self._received += data
@@ -116,7 +117,7 @@ class Connection(asyncio.Protocol):
             self._tell(self._connections.responder.message(data[at + _LENGTH.size : end]))
             at, left = end, left - 1
         self._received = data[at:]
-        if not left and not self._full:
+        if not left and not self._full and not self._transport.is_closing():
             self._full = True
             self._transport.pause_reading()
             self._connections.soon(self.resume_writing)

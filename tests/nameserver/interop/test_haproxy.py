@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from tests.nameserver.interop.running import free_port, program, registry, until
 from tests.parts import require
 from tests.source import ROOT
@@ -148,12 +149,13 @@ def crash(wrapper: subprocess.Popen[bytes]) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
-def test_haproxy_follows_and_no_request_fails(tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["", "tcp@"])
+def test_haproxy_follows_and_no_request_fails(transport: str, tmp_path: Path) -> None:
     require("haproxy")
     with registry() as names, instances(names) as running:
         for name in ("web-1", "web-2"):
             running[name] = start(names, name)
-        with haproxy(names, tmp_path, "") as callers:
+        with haproxy(names, tmp_path, transport) as callers:
             callers.served_by("web-1", "web-2")
             for name in ("web-3", "web-4"):
                 running[name] = start(names, name)
