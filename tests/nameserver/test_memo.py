@@ -5,7 +5,9 @@ from collections import Counter
 import dns.edns
 from tests.nameserver.scene import Scene, question
 
+from muster.core.state import ServiceKey
 from muster.model import limits
+from muster.wire.filters import DEFAULT
 
 NAME = "web.service.consul"
 
@@ -69,3 +71,11 @@ async def test_answers_are_counted_by_type_and_code(scene: Scene) -> None:
             ("other", "FORMERR"): 1,
         }
     )
+
+
+async def test_selections_that_nobody_repeats_do_not_pile_up(scene: Scene) -> None:
+    await scene.web("10.0.0.1")
+    for number in range(limits.DNS_ANSWERS + 10):
+        scene.ask(f"tag-{number}.{NAME}", f"TYPE{1000 + number}")
+    snapshot = scene.registry.snapshot(ServiceKey("default", "web"))
+    assert len(snapshot.view(DEFAULT).once("dns", dict)) == limits.DNS_ANSWERS

@@ -7,7 +7,7 @@ snapshots of one service, built when first asked for.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 from msgspec import Struct
@@ -91,14 +91,14 @@ class View:
         self.revision = revision
         self.total = total
         self.entries = entries
-        self._made: dict[Hashable, object] = {}
+        self._made: dict[str, object] = {}
 
     @property
     def exists(self) -> bool:
         """Whether the service has any instance at all, admitted or not."""
         return self.total > 0
 
-    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+    def once(self, name: str, make: Callable[[], T]) -> T:
         """What `make` returns, made by the first who asks under this name; the latest `MADE_PER_VIEW` are kept."""
         if name not in self._made:
             if len(self._made) >= limits.MADE_PER_VIEW:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import assert_never
 
 from msgspec import Struct
 
 from muster.core.state import Entry, View
+from muster.model import limits
 from muster.model.policy import DEFAULT
 from muster.registry.policies import Held
 from muster.registry.registry import Registry
@@ -33,7 +34,7 @@ from .ask import (
 )
 from .codes import AAAA, ANY, NOERROR, NOT_READY, NS, NXDOMAIN, SERVFAIL, SOA, TXT, A
 from .directory import Directory
-from .listing import Listing
+from .listing import SHOWN, Listing
 from .zone import Zone
 
 UNSETTLED = Answer(SERVFAIL, authoritative=False, extended=NOT_READY)
@@ -86,8 +87,13 @@ class InZone(Struct, frozen=True):
             return UNSETTLED if self._may_come_back(ask) else self._nothing(exists=False)
         view = snapshot.view(filters.DEFAULT)
         policy = registry.policies.get(ask.service)
-        made = (self.zone, ask.where, kind, policy.revision if policy else 0)
-        return view.once(made, lambda: self._listed(ask, view, kind, policy))
+        made = view.once("dns", dict[Hashable, Answer])
+        key = (self.zone, ask.where, kind if kind in SHOWN else 0, policy.revision if policy else 0)
+        if key not in made:
+            if len(made) >= limits.DNS_ANSWERS:
+                del made[next(iter(made))]
+            made[key] = self._listed(ask, view, kind, policy)
+        return made[key]
 
     def _may_come_back(self, ask: OfService) -> bool:
         """Whether it is too early to say that there is no such service. Names that search lists make of foreign ones

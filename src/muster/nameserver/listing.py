@@ -110,3 +110,5 @@ _MAKERS: dict[int, Callable[[Listing], Answer]] = {
     TXT: Listing.texts,
     ANY: Listing.minimal,
 }
+SHOWN = frozenset(_MAKERS)
+"""Types that instances can have records of."""

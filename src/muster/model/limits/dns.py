@@ -11,6 +11,8 @@ DNS_PLAIN_BYTES = 512
 DNS_UDP_BYTES = 1_232
 """The longest datagram, whatever is asked for: it passes any IPv6 path unfragmented (DNS flag day 2020), and is the most that a
 forged sender can have sent to somebody else."""
+DNS_ANSWERS = 64
+"""Answers kept with a snapshot of a service: every type of every grammar, and a few selections."""
 DNS_MEMO = 4_096
 """Queries whose answers are known by heart."""
 DNS_ROTATIONS = 16
