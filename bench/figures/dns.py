@@ -34,6 +34,7 @@ def measure(scale: Scale) -> Sequence[Number]:
     port = free_port()
     with registry("--dns", f"{HOST}:{port}") as ours:
         hosts = [_register(ours, number) for number in range(INSTANCES)]
+        shown = _shown(ours, port, size.changes)  # at once: a connection that is idle for long is closed
         with knot(list(_zone(hosts))) as (reference, its_port):
             numbers = [
                 number
@@ -51,7 +52,7 @@ def measure(scale: Scale) -> Sequence[Number]:
                     "Knot's",
                 )
             ]
-        return [*numbers, *_shown(ours, port, size.changes)]
+        return [*numbers, *shown]
 
 
 def _register(ours: Registry, number: int) -> str:
