@@ -59,6 +59,8 @@ def test_explain_says_why_an_instance_is_not_used(registry: Serving, capsys: Cap
     told = muster(capsys, "explain", "db-1", "--url", registry.url).out
     assert "gets no requests" in told
     assert "out_of_service" in told
+    changed = next(line.split() for line in told.splitlines() if line.startswith("last change"))
+    assert (changed[2][:2], changed[4:]) == ("20", ["revision", "2"])
 
 
 def test_history_tells_what_happened_in_its_order(registry: Serving, capsys: Capsys) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from muster.cli.clock import clock
 from muster.cli.completing import instance_ids
 from muster.cli.connection import Target, registry_options
 from muster.cli.output import Format, output_option, show
@@ -35,6 +36,6 @@ def _table(told: dict[str, Any]) -> Table:
         ("status", told["status"]),
         ("verdict", verdict),
         *because,
-        ("last change", f"revision {told['changed_at']}"),
+        ("last change", f"{clock(told['changed_at'])}, revision {told['revision']}"),
     ]
     return Table(("what", "value"), rows)

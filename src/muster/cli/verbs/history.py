@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 
+from muster.cli.clock import clock
 from muster.cli.completing import instance_ids, service_names
 from muster.cli.connection import Target, registry_options
 from muster.cli.output import Format, output_option, show
@@ -42,13 +42,8 @@ def _named(**chosen: str | None) -> dict[str, str]:
 
 def _table(changes: list[dict[str, Any]]) -> Table:
     rows = [
-        (_clock(line["at"]), line["service"], line["instance_id"], line["before"], line["after"], line["why"])
+        (clock(line["at"]), line["service"], line["instance_id"], line["before"], line["after"], line["why"])
         for line in reversed(changes)
     ]
     columns = ("when", "service", "instance", "before", "after", "why")
     return Table(columns, rows, status="after", empty="nothing has changed since the registry started")
-
-
-def _clock(wall_ms: int) -> str:
-    """In this machine's time zone."""
-    return f"{datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone():%Y-%m-%d %H:%M:%S.%f}"[:-3]
