@@ -64,3 +64,13 @@ def test_a_drain_says_how_long_answers_may_live(names: LocalRegistry) -> None:
     )
     with urllib.request.urlopen(request) as told:
         assert b'"dns_ttl_s":1.0' in told.read()
+
+
+def test_what_consuls_clients_register_has_consuls_names(names: LocalRegistry) -> None:
+    body = b'{"ID": "cache-1", "Name": "cache", "Tags": ["primary"], "Address": "10.2.0.1", "Port": 6379}'
+    request = urllib.request.Request(
+        names.url + "/v1/agent/service/register", body, {"Content-Type": "application/json"}, method="PUT"
+    )
+    with urllib.request.urlopen(request):
+        assert answers(names.dns, "primary.cache.service.consul") == ["10.2.0.1"]
+        assert answers(names.dns, "cache.service.consul", "SRV") == ["1 100 6379 0a020001.addr.dc1.consul."]
