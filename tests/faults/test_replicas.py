@@ -1,6 +1,8 @@
 """Three replicas: whoever lives is never expired, whoever died leaves, and nothing that was acknowledged is lost."""
 
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,3 +95,51 @@ def test_what_was_acknowledged_is_there_after_all_were_killed(trio: Trio) -> Non
     for replica in trio.replicas:
         replica.start()
     trio.until(lambda: all(len(trio.statuses(replica)) == 30 for replica in trio.replicas))
+
+
+def rounds(trio: Trio, seconds: float) -> list[str]:
+    """Kill, then pause, one member of etcd after the other while instances register; the ids whose registration was acknowledged."""
+    acknowledged: list[str] = []
+    stop = threading.Event()
+
+    def keep_registering() -> None:
+        n = 0
+        while not stop.is_set():
+            n += 1
+            told = {"service": "web", "instance_id": f"kept-{n}", "host": "127.0.0.1", "port": 9, "ttl": 3600}
+            if trio.replicas[n % 3].call("POST", "/register", told, timeout=10)[0] == 201:
+                acknowledged.append(f"kept-{n}")
+
+    registrar = threading.Thread(target=keep_registering)
+    registrar.start()
+    until = time.monotonic() + seconds
+    turn = 0
+    while time.monotonic() < until:
+        member = trio.etcd.members[turn % 3]
+        if turn % 2:
+            member.pause()
+        else:
+            member.kill()
+        before = len(acknowledged)
+        trio.until(lambda before=before: len(acknowledged) > before + 20)  # type: ignore[misc]
+        if turn % 2:
+            member.resume()
+        else:
+            member.start()
+        member.wait()
+        turn += 1
+    stop.set()
+    registrar.join()
+    return acknowledged
+
+
+@pytest.mark.parametrize(
+    "seconds", [5.0, pytest.param(300.0, marks=pytest.mark.slow)], ids=["a slice", "five minutes"]
+)
+def test_etcds_members_may_fall_one_after_the_other(tmp_path: Path, seconds: float) -> None:
+    with Trio(tmp_path, 3) as trio, Beating(trio, LIVE, ttl=12.0) as beating:
+        acknowledged = rounds(trio, seconds)
+        trio.until(lambda: agree(trio))
+        lost = set(acknowledged) - trio.statuses(trio.replicas[0]).keys()
+    assert (lost, beating.wrong) == (set(), [])
+    assert len(acknowledged) > 40
