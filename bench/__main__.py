@@ -13,7 +13,19 @@ from bench.figure import Figure, Number, Scale
 
 NAMES = (
     *("pick", "queues", "imports", "call", "failover", "mirror"),
-    *("lookup", "dns", "heartbeat", "register", "crash", "fanout", "blocking", "scale", "start", "checks"),
+    *(
+        "lookup",
+        "dns",
+        "heartbeat",
+        "register",
+        "replicas",
+        "crash",
+        "fanout",
+        "blocking",
+        "scale",
+        "start",
+        "checks",
+    ),
 )
 """In the order they are run: short ones first."""
 

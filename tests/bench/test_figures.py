@@ -15,6 +15,7 @@ PARTS = {
     "lookup": ("nginx", "wrk"),
     "heartbeat": ("nginx", "wrk"),
     "register": ("wrk",),
+    "replicas": ("wrk", "etcd"),
     "dns": ("knotd", "dnsperf"),
 }
 
