@@ -40,6 +40,13 @@ def test_a_connection_serves_hot_and_cold_requests_in_any_order(wire: Wire, path
         assert wire.answer().status == 200
 
 
+def test_who_asks_far_ahead_of_the_answers_is_cut_off(wire: Wire) -> None:
+    """Each request that waits for its turn takes memory."""
+    with contextlib.suppress(ConnectionError):
+        wire.send(head("GET", "/v1/services") * (2 * limits.PIPELINED_REQUESTS))
+        assert wire.rest().count(b"HTTP/1.1 200") < 2 * limits.PIPELINED_REQUESTS
+
+
 @pytest.mark.parametrize("target", [LOOK, "/v1/services", "/livez"])
 def test_connection_close_is_heeded(wire: Wire, path: str, name: str, target: str) -> None:
     wire.send(head("GET", target.format(name), "Connection: close"))

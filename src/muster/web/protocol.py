@@ -230,6 +230,8 @@ class MusterProtocol(HttpToolsProtocol):
             self._refuse(Rejected("head_too_large", detail))
 
     def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= limits.PIPELINED_REQUESTS:
+            self._refuse(Rejected("overloaded", "too many requests before their answers"))
         method = self.parser.get_method().decode("ascii")
         raw_path, _, _ = self.url.partition(b"?")
         try:

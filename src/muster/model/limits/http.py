@@ -8,6 +8,8 @@ HEADERS = 64
 URL_BYTES = 8 * 1024
 QUERY_FIELDS = 512
 """Twice what a watch of the most services needs."""
+PIPELINED_REQUESTS = 512
+"""Of one connection, waiting for their turn. One takes about 30 KiB, and a single read brings thousands."""
 REQUEST_TIMEOUT_S = 10.0
 """From a request's first byte to its last."""
 IDLE_TIMEOUT_S = 75.0
