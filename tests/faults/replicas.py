@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ START_S = 30.0
 class Replica:
     """One process. `call` returns (status, body); status 0 means that nobody answered."""
 
-    def __init__(self, folder: Path, port: int, store: str) -> None:
+    def __init__(self, folder: Path, port: int, store: str, flags: Sequence[str] = ()) -> None:
+        self._flags = flags
         self.port, self._folder, self._store = port, folder, store
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -27,6 +29,7 @@ class Replica:
                 [
                     *(sys.executable, "-m", "muster", "serve", "--log-format", "json"),
                     *("--listen", f"127.0.0.1:{self.port}", "--store", self._store),
+                    *self._flags,
                 ],
                 stderr=log,
             )
@@ -64,7 +67,8 @@ def call(port: int, method: str, path: str, body: object = None, timeout: float 
 class Trio:
     """Three replicas over `members` members of etcd."""
 
-    def __init__(self, folder: Path, members: int = 1) -> None:
+    def __init__(self, folder: Path, members: int = 1, last: Sequence[str] = ()) -> None:
+        self._last = last
         self.etcd = Cluster(folder / "etcd", members)
         self._folder = folder
         self.replicas: list[Replica] = []
@@ -72,6 +76,7 @@ class Trio:
     def __enter__(self) -> "Trio":
         self.etcd.start()
         self.replicas = [Replica(self._folder, port, f"{self.etcd.url}/trio") for port in free_ports(3)]
+        self.replicas[-1]._flags = self._last
         for replica in self.replicas:
             replica.start()
         self.until(lambda: all(self.members(replica) == 3 for replica in self.replicas))

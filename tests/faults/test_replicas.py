@@ -74,6 +74,28 @@ def test_without_etcd_reads_go_on_and_nobody_expires(trio: Trio) -> None:
     assert [each for each in beating.wrong if each[1] != 404] == []  # type: ignore[index]
 
 
+def test_a_replica_that_cannot_be_reached_is_asked_through_the_store(tmp_path: Path) -> None:
+    nowhere = ("--replica-name", "aside", "--replica-url", "http://127.0.0.1:1")
+    with Trio(tmp_path, last=nowhere) as trio:
+        aside = trio.replicas[-1]
+        register(aside, "dead")
+        register(aside, "live")
+        wrong = []
+
+        def dead_gone() -> bool:
+            aside.call("PUT", "/heartbeat/live")
+            wrong.extend(
+                s
+                for r in trio.replicas
+                for id, s in trio.statuses(r).items()
+                if (id, s) == ("live", "expired")
+            )
+            return gone(trio, "dead")
+
+        trio.until(dead_gone, within=60)
+        assert wrong == []
+
+
 def test_an_id_nobody_knows_is_unknown_only_if_the_store_says_so(trio: Trio) -> None:
     one = trio.replicas[0]
     assert one.call("PUT", "/heartbeat/nobody")[0] == 404

@@ -21,3 +21,5 @@ PEER_ANSWER_BYTES = 4 * 1024 * 1024
 """The longest answer of another replica that is read."""
 REPLICA_JOIN_AGAIN_S = 0.5
 """Until a replica that is no member tries again."""
+MAIL_TIMEOUT_S = 3.0
+"""For an answer through the store: two commits, and the tails between them."""

@@ -14,6 +14,7 @@ from muster.core.inquiry import Answer
 from muster.core.outbox import Question
 from muster.model import limits
 
+from .mail import Mail
 from .membership import Membership
 from .port import Heard, Inquiry, Member, Peers, PeerUnreachable
 
@@ -25,11 +26,13 @@ class Asking:
         self,
         membership: Membership,
         peers: Peers,
+        mail: Mail,
         answered: Callable[[Answer], None],
         unanswered: Callable[[Question], None],
     ) -> None:
         self._membership = membership
         self._peers = peers
+        self._mail = mail
         self._answered = answered
         self._unanswered = unanswered
         self._waiting: deque[Question] = deque()
@@ -64,13 +67,15 @@ class Asking:
                 self._answered(Answer(question, min(ages, default=None), roster))
 
     async def _ask_one(self, member: Member, inquiry: Inquiry) -> Heard | None:
+        heard: Heard | None
         try:
             heard = await self._peers.ask(member, inquiry)
         except PeerUnreachable as error:
             self.unreachable[member.name] = str(error)
-            return None
-        self.unreachable.pop(member.name, None)
-        return heard if len(heard.ages) == len(inquiry.questions) else None
+            heard = await self._mail.ask(member.name, inquiry)
+        else:
+            self.unreachable.pop(member.name, None)
+        return heard if heard is not None and len(heard.ages) == len(inquiry.questions) else None
 
 
 OPEN = "open"

@@ -49,7 +49,7 @@ class Membership:
         self._at: dict[str, int] = {}
         self.roster_at = 0
         self._until = float("-inf")
-        self._lease = 0
+        self.lease = 0
         self.trouble = ""
         """Why this replica is not a member, "" if it is."""
 
@@ -110,7 +110,7 @@ class Membership:
         """Join, renew, join again if it came to that; for ever."""
         while True:
             try:
-                if not self._lease or self.members.get(self.me.name) != self.me:
+                if not self.lease or self.members.get(self.me.name) != self.me:
                     await self._join()
                 else:
                     await self._renew()
@@ -121,13 +121,13 @@ class Membership:
 
     async def _join(self) -> None:
         began = asyncio.get_running_loop().time()
-        if not self._lease:
-            self._lease = await self._store.grant(limits.REPLICA_TTL_S)
+        if not self.lease:
+            self.lease = await self._store.grant(limits.REPLICA_TTL_S)
         key, value = PREFIX + self.me.name, msgspec.json.encode(self.me)
         batch = Batch(
             self._new_op(),
             (
-                Write(key, value, self._at.get(self.me.name, 0), self._lease),
+                Write(key, value, self._at.get(self.me.name, 0), self.lease),
                 Write(ROSTER, b"", self.roster_at),
             ),
         )
@@ -138,17 +138,17 @@ class Membership:
 
     async def _renew(self) -> None:
         began = asyncio.get_running_loop().time()
-        left = await self._store.keep(self._lease)
+        left = await self._store.keep(self.lease)
         if left <= 0:
-            self._lease, self._until = 0, float("-inf")
+            self.lease, self._until = 0, float("-inf")
         elif self.members.get(self.me.name) == self.me:
             self._until = began + left
 
     async def leave(self) -> None:
         """Let the others know at once. From here on nothing is acknowledged."""
         self._until = float("-inf")
-        if self._lease:
+        if self.lease:
             try:
-                await self._store.revoke(self._lease)
+                await self._store.revoke(self.lease)
             except StoreUnavailable:
                 pass  # it ends by itself

@@ -19,6 +19,7 @@ from muster.registry.store import Guard, Put, Removed, Stored, StoreUnavailable
 from muster.wire.answers import DrainAnswer, Unacknowledged
 
 from .asking import Asking
+from .mail import Mail
 from .membership import Membership
 from .port import Heard, Inquiry, Member, PeerUnreachable, Shared
 
@@ -50,15 +51,22 @@ class Replicas:
         self._seen = seen
         self.peers = shared.peers
         self.membership = Membership(shared.store, shared.me, registry.new_token, self._assign)
-        self.asking = Asking(self.membership, shared.peers, self._answered, self._unanswered)
+        self._mail = Mail(
+            shared.store, shared.me.name, registry.new_token, self.asked, lambda: self.membership.lease
+        )
+        self.asking = Asking(self.membership, shared.peers, self._mail, self._answered, self._unanswered)
 
     # --- What the store says ----------------------------------------------------------------------------------------
 
     def load(self, records: Iterable[Stored]) -> None:
+        records = list(records)
+        self._mail.load(records)
         self.membership.load(records)
 
     def apply(self, revision: int, entries: Iterable[Put | Removed]) -> None:
+        entries = list(entries)
         self.membership.apply(revision, entries)
+        self._mail.apply(revision, entries)
 
     def _assign(self, roster: Roster) -> None:
         self._machine.assign(roster, self._registry.now())
@@ -70,6 +78,7 @@ class Replicas:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.membership.run())
             group.create_task(self.asking.run())
+            group.create_task(self._mail.run())
 
     async def leave(self) -> None:
         await self.membership.leave()
