@@ -59,6 +59,9 @@ class Zone:
 
 Phase = Literal["held", "overdue", "lapsing", "expiring", "lapsed", "promised"]
 
+_DECIDED_BY_THE_STORE = frozenset({"expiring", "lapsed", "promised"})
+"""Phases in which a renewal has to be written."""
+
 
 class Lease(Struct, gc=False):
     """One promise. `renewed` is when it was last kept (s); `phase` says what the registry made of its silence.
@@ -156,12 +159,13 @@ class Leases:
             return Renewal.SUPERSEDED
         if lease.owner and owner != lease.owner:
             return Renewal.NOT_OWNER
-        if lease.phase == "expiring" or lease.phase == "lapsed" or lease.phase == "promised":
-            return Renewal.SLOW
-        self.renewals += 1
         if lease.phase == "held":
+            self.renewals += 1
             lease.renewed = lease.zone.heard = now
             return Renewal.RENEWED
+        if lease.phase in _DECIDED_BY_THE_STORE:
+            return Renewal.SLOW
+        self.renewals += 1
         self.keep(lease, now)
         return Renewal.MARKED
 
