@@ -12,7 +12,7 @@ def completed(*typed: str, incomplete: str) -> list[str]:
 
 
 def test_verbs_and_options() -> None:
-    assert completed(incomplete="re") == ["register", "resolve", "restore"]
+    assert completed(incomplete="res") == ["resolve", "restore"]
     assert completed("drain", incomplete="--wa") == ["--wait"]
 
 

@@ -24,7 +24,7 @@ from muster.model import limits, names
 from muster.model.errors import invalid
 from muster.wire import problem
 
-from . import address
+from . import address, fork
 from .address import Registry
 from .errors import Refused, Unreachable
 
@@ -182,7 +182,8 @@ class Requests:
         if request.body is not None:
             content, headers["Content-Type"] = msgspec.json.encode(request.body), JSON
         if connection.sock is None:
-            connection.connect()
+            tls = self._access.tls if registry.tls else None
+            connection.sock = fork.connect(registry.host, registry.port, limits.CLIENT_CONNECT_S, tls)
         connection.sock.settimeout(request.timeout or self._timeout)
         connection.request(
             request.method, self._access.target(registry, request.path, request.query), content, headers
@@ -203,7 +204,7 @@ class Requests:
         if kept and kept.sock is not None and (kept.host, kept.port) == (registry.host, registry.port):
             return kept, True
         self._drop()
-        self._kept = _connection(self._access, registry)
+        self._kept = _connection(registry)
         return self._kept, False
 
     def _drop(self) -> None:
@@ -212,12 +213,10 @@ class Requests:
             self._kept = None
 
 
-def _connection(access: Access, registry: Registry) -> http.client.HTTPConnection:
+def _connection(registry: Registry) -> http.client.HTTPConnection:
     """Not connected yet."""
-    host, port, timeout = registry.host, registry.port, limits.CLIENT_CONNECT_S
-    if registry.tls:
-        return http.client.HTTPSConnection(host, port, timeout=timeout, context=access.tls)
-    return http.client.HTTPConnection(host, port, timeout=timeout)
+    kind = http.client.HTTPSConnection if registry.tls else http.client.HTTPConnection
+    return kind(registry.host, registry.port)
 
 
 def refusal(status: int, body: bytes, retry_after: float = 0.0) -> Refused:

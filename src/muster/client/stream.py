@@ -18,6 +18,7 @@ from typing import Protocol
 from muster.model import limits
 from muster.wire import sse
 
+from . import fork
 from .address import Registry
 from .chunked import Dechunker, Malformed
 from .errors import Refused
@@ -163,15 +164,8 @@ class Stream:
 
 def connect(registry: Registry, access: Access, timing: Timing) -> Stream:
     """Raises OSError."""
-    sock = socket.create_connection((registry.host, registry.port), timing.connect)
-    try:
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if registry.tls and access.tls:
-            sock = access.tls.wrap_socket(sock, server_hostname=registry.host)
-    except BaseException:
-        sock.close()
-        raise
-    return Stream(sock, registry, timing)
+    tls = access.tls if registry.tls else None
+    return Stream(fork.connect(registry.host, registry.port, timing.connect, tls), registry, timing)
 
 
 def request_head(registry: Registry, target: str, headers: Mapping[str, str]) -> bytes:
