@@ -121,7 +121,8 @@ class Membership:
 
     async def _join(self) -> None:
         began = asyncio.get_running_loop().time()
-        if not self.lease:
+        if not self.lease or await self._store.keep(self.lease) <= 0:
+            # It may have ended without our knowing, and a store takes nothing under one that has.
             self.lease = await self._store.grant(limits.REPLICA_TTL_S)
         key, value = PREFIX + self.me.name, msgspec.json.encode(self.me)
         batch = Batch(

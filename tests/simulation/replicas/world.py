@@ -1,0 +1,194 @@
+"""One run: three replicas on one store, instances that hop between them, and links that fail, drawn from a seed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from random import Random
+
+from tests.simulation.replicas.instance import InstanceHost
+from tests.simulation.replicas.oracle import Oracle
+from tests.simulation.replicas.replica import STORE, NetworkPeers, ReplicaHost
+
+from muster.storage.memory import MemoryStore
+from muster.testing.simulation.loop import VirtualLoop
+from muster.testing.simulation.network import Link, Network
+from muster.testing.simulation.shared import Central
+
+TRACE = 200
+"""Lines of what happened that a failure shows."""
+CALM_S = 240.0
+"""Links healed: until memberships are back, every grace and lease is over, and every hold of the guard too."""
+
+
+class World:
+    def __init__(self, seed: int, loop: VirtualLoop, peers: type[NetworkPeers]) -> None:
+        self.rng = rng = Random(seed)
+        self.loop = loop
+        self.peers = peers
+        self.network = Network(loop, Random(rng.random()))
+        self.trace: deque[str] = deque(maxlen=TRACE)
+        self.failure: BaseException | None = None
+        self._failed = asyncio.Event()
+        self._outside = loop.process("outside")
+        self.oracle = Oracle(self)
+        process = loop.process(STORE)
+        self.network.host(STORE).process = process
+        store = MemoryStore(rng=Random(rng.random()), history_bytes=rng.choice((2_000, 1 << 20)))
+        self.central = Central(loop, process, store, self.oracle.committed)
+        self.replicas = {
+            f"r{n}": ReplicaHost(self, f"r{n}", 3_600.0 * n) for n in range(1, rng.choice((2, 3, 3)) + 1)
+        }
+        self.instances = {
+            f"i{n}": InstanceHost(
+                self,
+                f"i{n}",
+                rng.choice(("a", "b")),
+                ttl=rng.choice((6.0, 15.0, 30.0)),
+                hops=rng.random() < 0.6,
+            )
+            for n in range(rng.randint(3, 8))
+        }
+        loop.set_exception_handler(
+            lambda _, context: self.broken(context.get("exception") or RuntimeError(context["message"]))
+        )
+
+    def log(self, text: str) -> None:
+        self.trace.append(f"{self.loop.time():10.3f}  {text}")
+
+    def broken(self, failure: BaseException) -> None:
+        """The first failure ends the run."""
+        self.log(f"BROKEN {failure!r}")
+        if self.failure is None:
+            self.failure = failure
+            self._failed.set()
+
+    # --- The run ----------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        life = self._outside.spawn(self._live())
+        failed = self._outside.spawn(self._failed.wait())
+        await asyncio.wait((life, failed), return_when=asyncio.FIRST_COMPLETED)
+        if life.done() and self.failure is None:
+            life.result()
+        if self.failure is not None:
+            raise self.failure
+
+    async def _live(self) -> None:
+        self._outside.spawn(self._look())
+        for host in (*self.replicas.values(), *self.instances.values()):
+            self._outside.later(self.rng.uniform(0.0, 2.0), host.start)
+        await asyncio.sleep(10.0)
+        ends = self.loop.time() + self.rng.uniform(60.0, 180.0)
+        faults = (
+            self._cut,
+            self._cut,
+            self._slow,
+            self._crash,
+            self._pause,
+            self._kill,
+            self._start,
+            self._freeze,
+        )
+        while self.loop.time() < ends:
+            self._outside.spawn(self.rng.choice(faults)())
+            await asyncio.sleep(self.rng.uniform(0.5, 10.0))
+        await asyncio.sleep(50.0 + CALM_S)
+        self._release()
+        await asyncio.sleep(60.0)
+        self.oracle.converged()
+
+    async def _look(self) -> None:
+        while True:
+            self.oracle.look()
+            await asyncio.sleep(0.5)
+
+    def _release(self) -> None:
+        """An operator ends the holds that are left."""
+        for replica in self.replicas.values():
+            for report in replica.serving().guard_report():
+                if report.state == "held":
+                    replica.serving().release_guard(report.zone)
+
+    # --- What goes wrong, each healing by itself --------------------------------------------------------------------
+
+    def _links(self) -> list[Link]:
+        """Between a replica and the store, another replica, or an instance: both ways or one."""
+        here = self.rng.choice(sorted(self.replicas))
+        there = self.rng.choice(
+            [STORE, STORE, *(r for r in sorted(self.replicas) if r != here), *self.instances]
+        )
+        links = [self.network.link(here, there), self.network.link(there, here)]
+        chosen = self.rng.choice((links, links[:1], links[1:]))
+        self.log(f"{here} and {there}: {len(chosen)} ways")
+        return chosen
+
+    async def _cut(self) -> None:
+        links = self._links()
+        for link in links:
+            link.sever()
+        await asyncio.sleep(self.rng.uniform(1.0, 50.0))
+        for link in links:
+            link.mend()
+
+    async def _slow(self) -> None:
+        links, delay = self._links(), self.rng.uniform(0.01, 1.5)
+        for link in links:
+            link.delay, link.loss = delay, self.rng.uniform(0.0, 0.3)
+        await asyncio.sleep(self.rng.uniform(1.0, 50.0))
+        for link in links:
+            link.delay, link.loss = 0.002, 0.0
+
+    async def _crash(self) -> None:
+        replica = self.rng.choice(list(self.replicas.values()))
+        self.log(f"{replica.life} is killed")
+        replica.kill()
+        await asyncio.sleep(self.rng.choice((0.1, 5.0, 40.0)))
+        if replica.process is None:
+            replica.start()
+
+    async def _pause(self) -> None:
+        await self._stand(self.rng.choice(list(self.replicas.values())))
+
+    async def _freeze(self) -> None:
+        await self._stand(self.rng.choice(list(self.instances.values())))
+
+    async def _stand(self, host: ReplicaHost | InstanceHost) -> None:
+        if (process := host.process) is not None:
+            self.log(f"{process.name} stands still")
+            process.stand()
+            await asyncio.sleep(self.rng.choice((0.7, 8.0, 40.0)))
+            process.go_on()
+
+    async def _kill(self) -> None:
+        host = self.rng.choice(list(self.instances.values()))
+        self.log(f"kill {host.id}")
+        host.kill()
+
+    async def _start(self) -> None:
+        host = self.rng.choice(list(self.instances.values()))
+        if host.process is None:
+            self.log(f"start {host.id}")
+            host.start()
+
+
+def simulate(seed: int, peers: type[NetworkPeers] = NetworkPeers) -> World:
+    """Run the world of `seed`. A failure carries what led to it, and how to see it again."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        loop = runner.get_loop()
+        assert isinstance(loop, VirtualLoop)
+        return runner.run(_run(seed, loop, peers))
+
+
+async def _run(seed: int, loop: VirtualLoop, peers: type[NetworkPeers]) -> World:
+    world = World(seed, loop, peers)
+    try:
+        await world.run()
+    except BaseException as failure:
+        failure.add_note("\n".join(world.trace))
+        failure.add_note(f"make simulate ARGS='tests/simulation/replicas --seed {seed}'")
+        raise
+    finally:
+        loop.set_exception_handler(lambda loop, context: None)
+        await loop.bury()
+    return world
