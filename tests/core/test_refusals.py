@@ -47,6 +47,15 @@ def test_when_the_firewall_is_gone_a_refusal_is_proof_again() -> None:
     assert scene.statuses(*A[:2]) == ["unhealthy", "healthy"]
 
 
+def test_whoever_dies_behind_the_firewall_has_left_before_the_lease_ends() -> None:
+    scene = scene_of_ten()
+    scene.answers.update(dict.fromkeys(A, Answer.REFUSED))
+    scene.lose(*A)
+    scene.run(15, *A)
+    scene.run(28)
+    assert scene.statuses(*A) == ["unhealthy"] * 10
+
+
 # --- What is kept ---------------------------------------------------------------------------------------------------
 
 

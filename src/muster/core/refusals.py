@@ -45,14 +45,15 @@ class Refusals:
         return {zone for zone in self._refused if self._lies(zone, renewed)}
 
     def _lies(self, zone: str, renewed: Callable[[str], float]) -> bool:
-        """True if most of the zone is refused, and most of those renewed after it. The first few hundred stand for all."""
+        """True if most of the zone is refused, and most of those renewed after it and are not overdue: whoever has fallen silent since
+        may have died behind the firewall. The first few hundred stand for all."""
         refused, known = self._refused[zone], self._zones.get(zone)
         if known is None or len(refused) < limits.GUARD_MINIMUM:
             return False
         if len(refused) <= known.leased * limits.FIREWALL_SHARE:
             return False
         sample = list(islice(refused.items(), limits.FIREWALL_SAMPLE))
-        alive = sum(renewed(key) > at for key, at in sample)
+        alive = sum(renewed(key) > at and key not in known.overdue for key, at in sample)
         return alive >= limits.GUARD_MINIMUM and alive * 2 >= len(sample)
 
     def of(self, zone: str) -> list[str]:
