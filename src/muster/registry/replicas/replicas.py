@@ -16,6 +16,7 @@ from muster.model.errors import Unavailable
 from muster.registry.drain import Subscribers, together
 from muster.registry.seen import Seen
 from muster.registry.store import Guard, Put, Removed, Stored, StoreUnavailable
+from muster.registry.writer import STORE_PREFIX
 from muster.wire.answers import DrainAnswer, Unacknowledged
 
 from .asking import Asking
@@ -24,6 +25,7 @@ from .membership import Membership
 from .port import Heard, Inquiry, Member, PeerUnreachable, Shared
 
 COME_AGAIN_S = 1.0
+ONLY_THE_STORE_KNOWS = (Renewal.UNKNOWN, Renewal.SUPERSEDED)
 
 
 class Whose(Protocol):
@@ -96,9 +98,10 @@ class Replicas:
         return int(self.age) if self.age > limits.ETCD_WATCH_LAG_S else 0
 
     def vouched(self, renewals: list[Renewal]) -> list[Renewal]:
-        """What may be said of heartbeats. That there is no such instance only the store knows, so those have to wait."""
+        """What may be said of heartbeats. That there is no such instance, or another one, only the store knows, so those have to
+        wait: this replica may be behind."""
         self.insist()
-        return [Renewal.SLOW if each is Renewal.UNKNOWN else each for each in renewals]
+        return [Renewal.SLOW if each in ONLY_THE_STORE_KNOWS else each for each in renewals]
 
     def insist(self) -> None:
         """Raises `Unavailable` where this replica could not keep what it acknowledged."""
@@ -108,16 +111,16 @@ class Replicas:
                 "try_another", f"this replica is cut off from the others: {why}", retry_after=COME_AGAIN_S
             )
 
-    async def insist_unknown(self, key: str) -> None:
-        """Raises `Unavailable` unless the store itself, with its majority, has no such record."""
+    async def insist_current(self, key: str, revision: int) -> None:
+        """Raises `Unavailable` unless the store itself, with its majority, has the instance as it is here: last changed at
+        `revision`, 0 for not at all."""
         try:
-            known = await self._store.read(key)
+            known = await self._store.read(STORE_PREFIX + key)
         except StoreUnavailable as error:
             raise Unavailable("try_another", str(error), retry_after=COME_AGAIN_S) from None
-        if known is not None:
-            raise Unavailable(
-                "try_another", "this replica has not seen the registration yet", retry_after=COME_AGAIN_S
-            )
+        if (known.revision if known else 0) != revision:
+            why = "this replica has not seen the instance's last change yet"
+            raise Unavailable("try_another", why, retry_after=COME_AGAIN_S)
 
     def guards(self, command: Command) -> tuple[Guard, ...]:
         """What must hold beside the record's own revision."""
