@@ -48,6 +48,7 @@ def test_close_leaves_no_thread_and_no_socket(registry: FakeRegistry, tmp_path: 
         ):
             discovery.wait_ready()
             registrar.wait_registered()
+            registry.wait(lambda: bool(registry.watchers))
             registry.ask_for_ack("web")
             registry.wait(lambda: bool(registry.acknowledged))
             assert sockets_towards(registry) >= 3

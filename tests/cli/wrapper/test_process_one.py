@@ -42,6 +42,7 @@ def test_term_ends_a_verb_that_does_not_handle_it() -> None:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         verb = (sys.executable, "-m", "muster", "services", "--url", url)
         with started("unshare", "--pid", "--fork", "--kill-child", *verb) as outside:
-            silent.accept()
-            outside.signal_child(signal.SIGTERM)
-            assert outside.end() == 128 + 15
+            connection, _ = silent.accept()
+            with connection:
+                outside.signal_child(signal.SIGTERM)
+                assert outside.end() == 128 + 15
