@@ -48,6 +48,7 @@ PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
     "PRAGMA temp_store = MEMORY",
+    f"PRAGMA wal_autocheckpoint = {limits.STORE_CHECKPOINT_PAGES}",
     "PRAGMA trusted_schema = OFF",
     f"PRAGMA journal_size_limit = {limits.STORE_WAL_BYTES}",
 )
