@@ -47,7 +47,7 @@ class Picking:
         due = time.perf_counter()
         while True:
             due = max(due + self._pause, time.perf_counter())
-            time.sleep(due - time.perf_counter() if due > time.perf_counter() else 0.0)
+            time.sleep(max(due - time.perf_counter(), 0.0))
             self._discovery.pick(self._service)
             self.late.append(time.perf_counter() - due)
             self.cpu = time.thread_time()

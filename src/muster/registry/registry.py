@@ -355,11 +355,10 @@ class Registry:
 
     async def revive(self, key: str, generation: int, owner: bytes) -> Decided:
         """A renewal of a lease that has lapsed, or is lapsing at this moment, perhaps by another replica's hand."""
-        entry = self.entry(key)
-        if self.replicas and (entry is None or generation > entry.record.generation):
+        if self.replicas and ((entry := self.entry(key)) is None or generation > entry.record.generation):
             await self.replicas.insist_current(key, entry.revision if entry else 0)
-        contested = self.machine.leases.contested(key)
-        return await self.command(Revive(key, generation, owner, self._clock.wall(), contested=contested))
+        asked = Revive(key, generation, owner, self.wall(), contested=self.machine.leases.contested(key))
+        return await self.command(asked)
 
     def session_opened(self, key: str, generation: int) -> None:
         self.machine.session_opened(key, generation, self.now())
