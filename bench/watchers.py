@@ -15,6 +15,8 @@ from contextlib import ExitStack, contextmanager
 
 SO_TIMESTAMPNS = 35
 """include/uapi/asm-generic/socket.h; Python's socket module does not name it."""
+IP_BIND_ADDRESS_NO_PORT = 24
+"""include/uapi/linux/in.h: the port is chosen when it connects, so that one in TIME_WAIT towards another server does not count."""
 STAMP = struct.Struct("qq")
 CONNECTIONS_PER_ADDRESS = 10_000
 """One client address has about 28,000 ports."""
@@ -119,6 +121,7 @@ def watchers(address: tuple[str, int], paths: Sequence[str], *, first: bytes = b
 def _connect(address: tuple[str, int], number: int) -> socket.socket:
     connected = socket.socket()
     connected.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    connected.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
     connected.bind((f"127.0.1.{1 + number // CONNECTIONS_PER_ADDRESS}", 0))
     connected.connect(address)
     return connected

@@ -47,6 +47,18 @@ def test_who_asks_far_ahead_of_the_answers_is_cut_off(wire: Wire) -> None:
         assert wire.rest().count(b"HTTP/1.1 200") < 2 * limits.PIPELINED_REQUESTS
 
 
+def test_who_is_cut_off_while_an_answer_is_written_is_no_bug(
+    wire: Wire, name: str, registry: LocalRegistry, caplog: pytest.LogCaptureFixture
+) -> None:
+    ahead = b"".join(post("/v1/register", registration(name, f"{name}-{n}")) for n in range(600))
+    with contextlib.suppress(ConnectionError):
+        wire.send(ahead)
+        wire.rest()
+    with Caller(registry.host, registry.port) as other:
+        other.register(f"{name}-after", f"{name}-after")  # what was under way has ended
+    assert not [each.getMessage() for each in caplog.records if each.levelname == "ERROR"]
+
+
 @pytest.mark.parametrize("target", [LOOK, "/v1/services", "/livez"])
 def test_connection_close_is_heeded(wire: Wire, path: str, name: str, target: str) -> None:
     wire.send(head("GET", target.format(name), "Connection: close"))

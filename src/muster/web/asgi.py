@@ -37,7 +37,7 @@ class App:
         except Exception as error:  # noqa: BLE001 - a bug is told, and logged
             asked = f"{scope['method']} {scope['path']}"
             answer = self._listener.failed(error, asked, _raw_path(scope), scope["headers"])
-        await _send(answer, send)
+        await _send(answer, _to_who_is_there(scope, send))
 
     async def _answer(self, scope: Scope, receive: Receive) -> Response | Download:
         # The host first, before anything is told to a page that must not ask.
@@ -87,6 +87,18 @@ async def _body(receive: Receive, limit: int) -> bytes:
             raise too_large(limit)
         if not message.get("more_body"):
             return b"".join(chunks)
+
+
+def _to_who_is_there(scope: Scope, send: Send) -> Send:
+    """uvicorn learns of the end of a connection a moment late, and for the last of several requests in line alone; the others would
+    go on writing."""
+
+    async def say(message: MutableMapping[str, Any]) -> None:
+        if scope["muster.connection"].gone():
+            scope["muster.cycle"].disconnected = True
+        await send(message)
+
+    return say
 
 
 async def _send(answer: Response | Download, send: Send) -> None:

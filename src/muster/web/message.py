@@ -21,12 +21,15 @@ JSON = b"application/json"
 class Connection(Protocol):
     """What a handler may ask of the connection a request came on. `peer` is `address:port`, `source` the address.
 
-    `waiting` is set when there is no use in waiting any longer: the other side is gone, or the registry stops.
+    `waiting` is set when there is no use in waiting any longer: the other side is gone, or the registry stops. `gone()`: nothing that
+    is said now would be heard.
     """
 
     peer: str
     source: str
     waiting: asyncio.Event | None
+
+    def gone(self) -> bool: ...
 
 
 class Request(Struct):

@@ -121,6 +121,9 @@ class MusterProtocol(HttpToolsProtocol):
             self.listener.lost(stream)
         super().connection_lost(exc)
 
+    def gone(self) -> bool:
+        return self.transport.is_closing()
+
     def pause_writing(self) -> None:
         self._unsent = self.transport.get_write_buffer_size()
         self._stuck_since = self.listener.seconds
@@ -331,6 +334,7 @@ class MusterProtocol(HttpToolsProtocol):
         self.expect_100_continue = expects
         self.scope["muster.connection"] = self  # type: ignore[typeddict-unknown-key]
         super().on_headers_complete()
+        self.scope["muster.cycle"] = self.cycle  # type: ignore[typeddict-unknown-key]
 
     def _refuse(self, error: Rejected) -> None:
         """Refuse a request that is not whole yet: what follows on this connection cannot be told apart from it."""
