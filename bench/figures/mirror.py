@@ -86,8 +86,8 @@ def _caller(ours: Registry) -> Iterator[Caller]:
 
 def _numbers(caller: Caller, ours: Registry, size: Size) -> list[Number]:
     assert caller.started["instances"] == size.instances
-    still = _windows(caller, ours, size, rate=0)[0]
-    busy = _windows(caller, ours, size, rate=size.rate)
+    still = asyncio.run(_windows(caller, size))[0]
+    busy = asyncio.run(_while_changing(caller, ours, size))
     what = f"mirror of {size.instances:,}, {size.rate:,.0f} changes/s"
     told = (
         f"{sum(window.changes for window in busy) / sum(window.seconds for window in busy):.0f} snapshots/s"
@@ -117,19 +117,20 @@ def _ms(window: Window, share: float) -> float:
     return 1e3 * quantile(window.late, share)
 
 
-def _windows(caller: Caller, ours: Registry, size: Size, *, rate: float) -> list[Window]:
-    return asyncio.run(_while_changing(caller, ours, size, rate))
-
-
-async def _while_changing(caller: Caller, ours: Registry, size: Size, rate: float) -> list[Window]:
+async def _while_changing(caller: Caller, ours: Registry, size: Size) -> list[Window]:
     changes = await connect(ours.address, SERVICE, size.instances)
-    changing = asyncio.create_task(changes.go_on(rate))
-    windows = []
-    for number in range(size.runs + 1):
-        await asyncio.sleep(size.seconds if number else size.seconds / 3)
-        windows.append(await asyncio.to_thread(caller.window))
+    changing = asyncio.create_task(changes.go_on(size.rate))
+    windows = await _windows(caller, size)
     assert not changing.done(), changing.exception()
     changing.cancel()
     await asyncio.sleep(SETTLE_S)  # the last answers
     changes.close()
+    return windows
+
+
+async def _windows(caller: Caller, size: Size) -> list[Window]:
+    windows = []
+    for number in range(size.runs + 1):
+        await asyncio.sleep(size.seconds if number else size.seconds / 3)
+        windows.append(await asyncio.to_thread(caller.window))
     return windows[1:]  # the first saw how it began
