@@ -7,7 +7,9 @@ import pytest
 from tests.cli.serving import serving
 from tests.cli.terminal import muster
 
+from muster.cli.comparison import never_by_trouble
 from muster.cli.exits import Exit
+from muster.cli.failures import Failure
 from muster.testing import FakeRegistry
 from muster.wire import policy
 
@@ -38,10 +40,61 @@ def test_one_that_is_not_there(muster_registry: FakeRegistry, capsys: Capsys) ->
 
 
 def test_what_would_change(muster_registry: FakeRegistry, capsys: Capsys, document: Path) -> None:
-    changed = muster(capsys, "policy", "diff", "web", str(document)).out.splitlines()
-    assert {"-  name: p2c", "+  name: maglev", "-  request: 15s", "+  request: 5s"} <= set(changed)
+    different = muster(capsys, "policy", "diff", "web", str(document))
+    assert {"-  name: p2c", "+  name: maglev", "-  request: 15s", "+  request: 5s"} <= set(
+        different.out.splitlines()
+    )
+    assert different.code == 1
     muster(capsys, "policy", "apply", "web", str(document))
-    assert muster(capsys, "policy", "diff", "web", str(document)).out == ""
+    same = muster(capsys, "policy", "diff", "web", str(document))
+    assert (same.code, same.out) == (0, "")
+
+
+def test_what_would_change_for_programs(
+    muster_registry: FakeRegistry, capsys: Capsys, document: Path
+) -> None:
+    words = ("policy", "diff", "web", str(document), "-o", "json")
+    different = muster(capsys, *words)
+    assert different.code == 1
+    assert msgspec.json.decode(different.out) == {
+        "service": "web",
+        "revision": 0,
+        "changes": [
+            {"field": "balancer.name", "from": "p2c", "to": "maglev"},
+            {"field": "timeouts.request", "from": "15s", "to": "5s"},
+        ],
+    }
+    muster(capsys, "policy", "apply", "web", str(document))
+    same = muster(capsys, *words)
+    assert (same.code, msgspec.json.decode(same.out)) == (0, {"service": "web", "revision": 2, "changes": []})
+
+
+def test_what_one_side_alone_has_is_a_difference(
+    muster_registry: FakeRegistry, capsys: Capsys, document: Path
+) -> None:
+    document.write_text("locality: {callers: {a: 3}}\nsubsets: [{name: new, tags: [x]}]")
+    told = msgspec.json.decode(muster(capsys, "policy", "diff", "web", str(document), "-o", "json").out)
+    assert {one["field"]: (one["from"], one["to"]) for one in told["changes"]} == {
+        "locality.callers.a": (None, 3.0),
+        "subsets": (
+            [],
+            [{"name": "new", "version": "", "deployment_group": "", "tags": ["x"], "metadata": {}}],
+        ),
+    }
+
+
+def test_trouble_is_no_difference(muster_registry: FakeRegistry, capsys: Capsys, document: Path) -> None:
+    words = ("policy", "diff", "web")
+    assert muster(capsys, *words, "nowhere.yaml").code == Exit.FILE
+    assert muster(capsys, *words, str(document), "--url", "http://127.0.0.1:9").code == Exit.UNREACHABLE
+    muster_registry.answer(500)
+    assert muster(capsys, *words, str(document)).code == Exit.UNAVAILABLE
+
+
+def test_a_bug_is_no_difference() -> None:
+    with pytest.raises(Failure) as ended, never_by_trouble():
+        raise ZeroDivisionError
+    assert ended.value.code == Exit.USAGE
 
 
 def test_deleted(muster_registry: FakeRegistry, capsys: Capsys, document: Path) -> None:

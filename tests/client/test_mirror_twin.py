@@ -8,7 +8,15 @@ from tests.client.told import web
 from muster.client.mirror import Mirrors
 from muster.client.state import Snapshot
 from muster.testing.holdings import Holdings
-from muster.wire.events import AliveEvent, Event, ResetEvent, ResumedEvent
+from muster.wire.events import (
+    AliveEvent,
+    Event,
+    RemoveEvent,
+    ResetEvent,
+    ResumedEvent,
+    SnapshotEvent,
+    UpsertEvent,
+)
 
 SERVICES = ("web", "db")
 service = st.sampled_from(SERVICES)
@@ -46,6 +54,7 @@ class Mirroring(RuleBasedStateMachine):
     def lose_everything(self) -> None:
         self.epochs += 1
         self.holdings.clear(f"e{self.epochs}")
+        self.gone.clear()
         self.holdings.settled = False
         self.open()
 
@@ -86,6 +95,7 @@ class Mirroring(RuleBasedStateMachine):
         for event, mark in now:
             step = self.mirrors.receive(event, mark, self.now)
             assert step is None, step
+            self.heard(event)
         for snapshot in self.mirrors.publish(self.now):
             self.published(snapshot)
 
@@ -109,6 +119,16 @@ class Mirroring(RuleBasedStateMachine):
         last = len(events) - 1
         self.wire += [(e, f"{held.epoch}:{held.revision}" if n == last else "") for n, e in enumerate(events)]
 
+    def heard(self, event: Event) -> None:
+        """`gone`: whom this history has called gone, and nobody told of since."""
+        match event:
+            case ResetEvent():
+                self.gone.clear()
+            case RemoveEvent():
+                self.gone.update(gone.instance_id for gone in event.instances)
+            case SnapshotEvent() | UpsertEvent():
+                self.gone.difference_update(there.instance_id for there in event.instances)
+
     def published(self, snapshot: Snapshot) -> None:
         before = self.readers.get(snapshot.service)
         self.readers[snapshot.service] = snapshot
@@ -118,7 +138,8 @@ class Mirroring(RuleBasedStateMachine):
             assert snapshot.revision >= before.revision
         elif not self.holdings.settled:
             kept = {e.address for e in snapshot.endpoints}
-            assert {e.address for e in before.endpoints} <= kept, "an emptied registry emptied its callers"
+            lost = {e.id for e in before.endpoints if e.address not in kept}
+            assert lost <= self.gone, "an emptied registry emptied its callers"
 
 
 class Lazily(Mirroring):

@@ -1,6 +1,7 @@
 """Every exit code of `muster`, in one table, and which one each refusal of the registry becomes.
 
-`muster run` is the exception: once the child has started, its exit code is the child's (128 + n if signal n ended it).
+`muster run` is an exception: once the child has started, its exit code is the child's (128 + n if signal n ended it). So is
+`muster policy diff`, which keeps to diff(1) in what 1 means, because scripts do.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Exit(IntEnum):
 
 MEANING: Final[dict[Exit, str]] = {
     Exit.OK: "done",
-    Exit.FAILED: "serve: it could not start, or not stop in time, as its log says; elsewhere a bug in Muster, with its trace",
+    Exit.FAILED: "policy diff: there are differences; serve: no start, or no stop in time, see its log; elsewhere a bug, with its trace",
     Exit.USAGE: "the command line or the configuration is wrong; nothing was done",
     Exit.UNREACHABLE: "no registry answered; the state of what was asked is not known",
     Exit.REFUSED: "the registry refused the request; asking again the same way is refused again",

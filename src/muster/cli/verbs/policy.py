@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from difflib import unified_diff
 from typing import Any
 
 import click
 from msgspec import Struct
 
+from muster.cli.comparison import Change, changes, lines, never_by_trouble
 from muster.cli.completing import service_names
 from muster.cli.connection import Connection, Target, read, registry_options
 from muster.cli.documents import document_argument, policy_in
@@ -17,7 +17,7 @@ from muster.cli.output import Format, output_option, show, tell, yaml_text
 from muster.cli.table import Table
 from muster.cli.text import shown
 from muster.client.http import Request, part
-from muster.model.policy import DEFAULT, Policy
+from muster.model.policy import DEFAULT
 from muster.wire import policy as wire
 
 service_argument = click.argument("service", shell_complete=service_names)
@@ -29,6 +29,14 @@ class Held(Struct, frozen=True):
     policy: dict[str, Any]
     revision: int = 0
     service: str = ""
+
+
+class Difference(Struct, frozen=True):
+    """Between the policy that holds, written at `revision` (0: the defaults do), and a document."""
+
+    service: str
+    revision: int
+    changes: list[Change]
 
 
 @click.group()
@@ -88,19 +96,26 @@ def apply(target: Target, service: str, document: str, if_revision: int | None, 
 @service_argument
 @document_argument
 @registry_options
-def diff(target: Target, service: str, document: str) -> None:
-    """Show what `apply` would change."""
-    wanted = policy_in(document)
-    held = held_of(target.connect(), service)
-    lines = unified_diff(
-        _lines(wire.parse(held.policy) if held else DEFAULT), _lines(wanted), service, document, lineterm=""
-    )
-    changed = False
-    for line in lines:
-        changed = True
-        click.echo(shown(line))
-    if not changed:
-        click.echo(f"{shown(document)} means what {shown(service)} has already", err=True)
+@output_option
+@click.pass_context
+def diff(ctx: click.Context, target: Target, service: str, document: str, output: Format) -> None:
+    """Show what `apply` would change.
+
+    Exit code, as of diff(1): 0 if nothing would change, 1 if something would, another one if that could not be found out.
+    """
+    with never_by_trouble():
+        wanted = policy_in(document)
+        held = held_of(target.connect(), service)
+        before = wire.parse(held.policy) if held else DEFAULT
+        found = Difference(service, held.revision if held else 0, changes(before, wanted))
+        if output != "table":
+            show(found, output, lambda: Table((), ()))
+        elif found.changes:
+            click.echo("\n".join(map(shown, lines(before, wanted, (service, document)))))
+        else:
+            click.echo(f"{shown(document)} means what {shown(service)} has already", err=True)
+    if found.changes:
+        ctx.exit(Exit.FAILED)
 
 
 @command.command()
@@ -129,8 +144,3 @@ def held_of(connection: Connection, service: str) -> Held | None:
         if failure.code == Exit.UNKNOWN:
             return None
         raise
-
-
-def _lines(policy: Policy) -> list[str]:
-    """Every field, so that a default that comes or goes is seen too."""
-    return yaml_text(wire.document(policy, full=True)).splitlines()
