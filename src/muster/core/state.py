@@ -84,14 +84,24 @@ class View:
     of encoded bytes with them, until the collector comes round.
     """
 
-    __slots__ = ("_made", "entries", "key", "revision", "total")
+    __slots__ = ("_admitted", "_all", "_filter", "_made", "key", "revision", "total")
 
-    def __init__(self, key: ServiceKey, revision: int, total: int, entries: tuple[Entry, ...]) -> None:
+    def __init__(self, key: ServiceKey, revision: int, filter: Filter, entries: tuple[Entry, ...]) -> None:
         self.key = key
         self.revision = revision
-        self.total = total
-        self.entries = entries
+        self.total = len(entries)
+        self._filter = filter
+        self._all = entries
+        self._admitted: tuple[Entry, ...] | None = None
         self._made: dict[str, object] = {}
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Looked for when first asked for: who follows a large service is told what changed, and seldom needs the rest."""
+        if self._admitted is None:
+            admits = self._filter.admits
+            self._admitted = tuple(e for e in self._all if admits(e.record.instance, e.status))
+        return self._admitted
 
     @property
     def exists(self) -> bool:
@@ -129,8 +139,7 @@ class Snapshot:
         if view is None:
             if len(self._views) >= limits.VIEWS_PER_SNAPSHOT:
                 del self._views[next(iter(self._views))]
-            admitted = tuple(e for e in self.entries if filter.admits(e.record.instance, e.status))
-            view = self._views[filter] = View(self.key, self.revision, len(self.entries), admitted)
+            view = self._views[filter] = View(self.key, self.revision, filter, self.entries)
         return view
 
     def __repr__(self) -> str:

@@ -87,7 +87,7 @@ def delta(view: View, filter: Filter, feed: Feed, since: int) -> Delta:
 
 def _delta(view: View, filter: Filter, feed: Feed, since: int) -> Delta:
     changes = feed.since(view.key, since)
-    if changes is None or len(changes) > max(limits.CHANGES_BEHIND, len(view.entries)):
+    if changes is None or (len(changes) > limits.CHANGES_BEHIND and len(changes) > len(view.entries)):
         return "too far"
     folded = _fold(changes)
     upserts = [after for _, after in folded if after is not None and _admits(filter, after)]
