@@ -8,9 +8,9 @@ import pytest
 from tests.etcd import Cluster, Etcd
 
 from muster.model import record as records
-from muster.registry.store import Batch, Committed, Write
-from muster.server.moving import CannotMove, move
-from muster.server.settings import Settings
+from muster.registry.store import Batch, Committed, EpochChanged, Write
+from muster.server.moving import CannotMove, move, restore
+from muster.server.settings import Settings, StoreName
 from muster.storage.etcd.location import parse
 from muster.storage.etcd.store import EtcdStore
 from muster.storage.sqlite import FILE_NAME, SqliteStore
@@ -90,3 +90,35 @@ def test_what_cannot_be_moved(tmp_path: Path) -> None:
         move(Settings(), f"sqlite:{tmp_path / 'none.db'}", "etcd://127.0.0.1:1/x", replace=False)
     with pytest.raises(CannotMove, match="write etcd://HOST"):
         move(Settings(), "mysql:x", "etcd://127.0.0.1:1/x", replace=False)
+
+
+async def test_a_backup_is_restored_under_live_replicas_and_what_was_there_is_kept(
+    tmp_path: Path, etcd: Etcd
+) -> None:
+    await filled(tmp_path / FILE_NAME)
+    backup, url = tmp_path / "monday.backup", f"etcd://{etcd.target}/restored"
+    await asyncio.to_thread(move, Settings(), f"sqlite:{tmp_path}", f"sqlite:{backup}", replace=False)
+    settings = Settings(store=StoreName(url))
+    first = await asyncio.to_thread(restore, settings, backup)
+    assert (first.records, first.aside) == (4, None)
+
+    store = await EtcdStore.open(parse(url))
+    await store.commit(Batch("op", (Write("i/default/new", records.encode(record(instance("new"))), 0),)))
+    tail = store.tail((await store.load()).revision)
+    second = await asyncio.to_thread(restore, settings, backup)
+    async with asyncio.timeout(10):
+        assert [event async for event in tail] == [EpochChanged(second.epoch)]
+    assert second.epoch != first.epoch
+    assert await read(url) == GENERATIONS
+    await store.close()
+
+    assert second.aside == f"{backup}.replaced-1"
+    undone = f"etcd://{etcd.target}/undone"
+    await asyncio.to_thread(restore, Settings(store=StoreName(undone)), Path(second.aside))
+    assert (await read(undone)).keys() == {*GENERATIONS, "i/default/new"}
+
+
+def test_what_is_no_backup_is_not_restored(tmp_path: Path, etcd: Etcd) -> None:
+    (tmp_path / "letter").write_text("Dear Sir or Madam")
+    with pytest.raises(CannotMove, match="is not an SQLite database"):
+        restore(Settings(store=StoreName(f"etcd://{etcd.target}/none")), tmp_path / "letter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import count
 from pathlib import Path
 
 import msgspec
@@ -16,8 +17,11 @@ from muster.server.settings import Settings, StoreName
 from muster.storage.carrying import carried
 from muster.storage.sqlite import FILE_NAME, BackupFailed, StoreRefused
 from muster.storage.sqlite.copying import read, write
+from muster.storage.sqlite.restore import check_backup
 
 FILE = "sqlite:"
+FAILURES = (StoreUnavailable, StoreRefused, BackupFailed, OSError, ValueError, BadConfig)
+"""What may be wrong at either end."""
 
 
 class Moved(Struct, frozen=True):
@@ -29,6 +33,16 @@ class Moved(Struct, frozen=True):
     revision: int
 
 
+class Restored(Struct, frozen=True):
+    """The new history. `aside`: the file with what was there before, None if there was nothing."""
+
+    to: str
+    records: int
+    epoch: str
+    revision: int
+    aside: str | None
+
+
 class CannotMove(Exception):
     """Nothing was changed where the records were to go. The message says why and what helps."""
 
@@ -37,8 +51,34 @@ def move(settings: Settings, source: str, target: str, *, replace: bool) -> Move
     """`source`, `target`: `sqlite:PATH` (a file, or a data directory) or an etcd's URL. Raises `CannotMove`."""
     try:
         return asyncio.run(_move(settings, source, target, replace=replace))
-    except (StoreUnavailable, StoreRefused, BackupFailed, OSError, ValueError, BadConfig) as error:
+    except FAILURES as error:
         raise CannotMove(str(error)) from error
+
+
+def restore(settings: Settings, backup: Path) -> Restored:
+    """Put a backup in the place of what the settings' etcd holds, under live replicas or none, and save that beside the backup first.
+    Raises `CannotMove`."""
+    try:
+        check_backup(backup)
+        return asyncio.run(_restore(settings, backup))
+    except FAILURES as error:
+        raise CannotMove(str(error)) from error
+
+
+async def _restore(settings: Settings, backup: Path) -> Restored:
+    there = await _load(settings, settings.store)
+    aside = await asyncio.to_thread(_keep, backup, carried(there)) if there.records else None
+    moved = await _move(settings, f"{FILE}{backup}", settings.store, replace=True)
+    return Restored(moved.to, moved.records, moved.epoch, moved.revision, str(aside) if aside else None)
+
+
+def _keep(backup: Path, loaded: Loaded) -> Path:
+    """As `muster restore` does with a file: nothing that was kept is thrown away unseen."""
+    aside = next(
+        name for n in count(1) if not (name := backup.with_name(f"{backup.name}.replaced-{n}")).exists()
+    )
+    write(aside, loaded)
+    return aside
 
 
 async def _move(settings: Settings, source: str, target: str, *, replace: bool) -> Moved:

@@ -1,15 +1,18 @@
-"""`muster restore`: a registry's database, made from a backup."""
+"""`muster restore`: a registry's records, put back to a backup: its database, or what is below its prefix of etcd."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
+from msgspec import to_builtins
 
 from muster.cli.exits import Exit
 from muster.cli.failures import Failure
 from muster.cli.output import Format, output_option, tell
 from muster.cli.settings import configuration
+from muster.server.settings import Settings
 
 
 @click.command()
@@ -20,6 +23,11 @@ from muster.cli.settings import configuration
     help="The registry's data directory, as for `muster serve`. [env var: MUSTER_DATA]",
 )
 @click.option(
+    "--store",
+    metavar="STORE",
+    help="etcd://HOST,HOST/PREFIX, as for `muster serve`: put the records there. [env var: MUSTER_STORE]",
+)
+@click.option(
     "--config",
     type=click.Path(path_type=Path),
     envvar="MUSTER_CONFIG",
@@ -27,24 +35,40 @@ from muster.cli.settings import configuration
     help="TOML file of settings.",
 )
 @output_option
-def command(file: Path, data: str | None, config: Path | None, output: Format) -> None:
-    """Make a registry's database from a backup.
+def command(file: Path, data: str | None, store: str | None, config: Path | None, output: Format) -> None:
+    """Put a registry's records back to a backup.
 
-    The registry must be stopped. The database that is there is kept beside the new one, which has an epoch of its own: every
-    reader starts afresh, and callers keep what the backup does not know until the registry has been up for a while.
+    A registry with a database of its own must be stopped; the database that is there is kept beside the new one. On etcd the
+    replicas go on, and over to the new records at once; those that were there are saved beside FILE. Either way there is a new
+    epoch: every reader starts afresh, and callers keep what the backup does not know until the registry has been up for a while.
     """
+    settings = configuration(config, {"data": data, "store": store}).settings
+    told = _to_etcd(settings, file) if settings.shares_store else _to_directory(file, settings.data)
+    aside = f"; what was there is now {told['aside']}" if told["aside"] else ""
+    where = told.get("file") or told["to"]
+    tell(told, output, f"{where}: epoch {told['epoch']}, revision {told['revision']}{aside}")
+
+
+def _to_directory(file: Path, directory: Path) -> dict[str, Any]:
     from muster.storage.sqlite import StoreRefused, restore
 
-    directory = configuration(config, {"data": data}).settings.data
     try:
         restored = restore(file, directory)
     except StoreRefused as refused:
         raise Failure(f"{refused.path} {refused.reason}", refused.remedy, code=Exit.FILE) from None
-    told = {
+    return {
         "file": str(restored.path),
         "epoch": restored.epoch,
         "revision": restored.revision,
         "aside": str(restored.aside) if restored.aside else None,
     }
-    aside = f"; the database that was there is now {restored.aside}" if restored.aside else ""
-    tell(told, output, f"{restored.path}: epoch {restored.epoch}, revision {restored.revision}{aside}")
+
+
+def _to_etcd(settings: Settings, file: Path) -> dict[str, Any]:
+    from muster.server.moving import CannotMove, restore
+
+    try:
+        restored = restore(settings, file)
+    except CannotMove as error:
+        raise Failure(str(error), "nothing was changed in etcd", code=Exit.FILE) from None
+    return to_builtins(restored)  # type: ignore[no-any-return]
