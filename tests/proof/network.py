@@ -69,9 +69,13 @@ class Network:
 
     def cut(self, one: str, other: str = ANYWHERE) -> None:
         """From now on nothing comes through between these, in either direction."""
-        for source, target in ((one, other), (other, one)):
-            rule = f"add rule inet cut forward ip saddr {source} ip daddr {target} drop"
-            self._router.run("nft", rule)
+        self.drop(one, other)
+        self.drop(other, one)
+
+    def drop(self, source: str, target: str) -> None:
+        """From now on nothing that `source` sends comes to `target`; the other direction is as it was."""
+        rule = f"add rule inet cut forward ip saddr {source} ip daddr {target} drop"
+        self._router.run("nft", rule)
 
     def heal(self) -> None:
         self._router.run("nft", "flush chain inet cut forward")
