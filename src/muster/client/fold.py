@@ -12,6 +12,7 @@ from muster.wire.view import InstanceView
 
 from . import endpoint
 from .endpoint import Endpoint
+from .sharing import Shared
 
 ServiceEvent = SnapshotEvent | UpsertEvent | RemoveEvent
 
@@ -19,13 +20,28 @@ ServiceEvent = SnapshotEvent | UpsertEvent | RemoveEvent
 class Given:
     """One service as the present stream tells it. `whole`: not in the middle of a state. `complete`: it was told at all."""
 
-    __slots__ = ("_group", "_size", "complete", "digest", "endpoints", "exists", "revision")
+    __slots__ = (
+        "_group",
+        "_past",
+        "_shared",
+        "_size",
+        "complete",
+        "digest",
+        "endpoints",
+        "exists",
+        "revision",
+    )
 
     def __init__(self) -> None:
+        self.endpoints: dict[str, Endpoint] = {}
+        self._past: dict[str, Endpoint] = {}
+        self._shared = Shared()
         self.clear()
 
     def clear(self) -> None:
-        self.endpoints: dict[str, Endpoint] = {}
+        """What was given is not so any more; most of it will be given again."""
+        self._past = self.endpoints or self._past
+        self.endpoints = {}
         self.revision = 0
         self.exists = False
         self.digest = 0
@@ -45,6 +61,8 @@ class Given:
         """The events of a finished state, an empty list while more is to come, or what is wrong."""
         if not self.complete and not (self._group or isinstance(event, SnapshotEvent)):
             return f"a change of {event.service} before its snapshot"
+        if not isinstance(event, RemoveEvent):
+            event = self._shared.event(event, self.endpoints or self._past)
         self._group.append(event)
         self._size += len(event.instances)
         if max(self._size, len(self.endpoints)) > 2 * limits.INSTANCES_PER_SERVICE:
@@ -65,6 +83,7 @@ class Given:
             self.endpoints, self.digest = {}, 0
         for event in group:
             self._fold(event)
+        self._past = {}
         self.revision = revision
         self.complete = True
         return True

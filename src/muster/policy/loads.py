@@ -22,8 +22,7 @@ class Outstanding:
 
     def __init__(self, peers: Sequence[Peer], weights: Sequence[float]) -> None:
         self._peers = tuple(peers)
-        mean = sum(weights) / len(weights)
-        self._shrink = tuple(mean / weight for weight in weights)
+        self._shrink = _shrinking(weights)
 
     def of(self, position: int, now: float) -> float:
         return self._peers[position].outstanding * self._shrink[position]
@@ -36,11 +35,17 @@ class PeakEwma:
 
     def __init__(self, peers: Sequence[Peer], weights: Sequence[float], decay: float) -> None:
         self._peers = tuple(peers)
-        mean = sum(weights) / len(weights)
-        self._shrink = tuple(mean / weight for weight in weights)
+        self._shrink = _shrinking(weights)
         self._decay = decay
 
     def of(self, position: int, now: float) -> float:
         peer = self._peers[position]
         queue = peer.outstanding * self._shrink[position]
         return peer.latency.expected(now, self._decay, peer.outstanding) * (queue + 1.0)
+
+
+def _shrinking(weights: Sequence[float]) -> tuple[float, ...]:
+    """What a request counts for at each position: less where the weight is more. Thousands of endpoints have few weights between them."""
+    mean = sum(weights) / len(weights)
+    factors = {weight: mean / weight for weight in set(weights)}
+    return tuple(map(factors.__getitem__, weights))

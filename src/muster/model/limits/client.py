@@ -48,6 +48,9 @@ CLIENT_BUILD_LATE_S = 1.0
 """How late a picker may be for that. Whoever has left is passed over meanwhile."""
 CLIENT_PORTS = 16
 """Ports of one service that pickers are kept for, by name; more are served, and cost a build for every pick."""
+CLIENT_SHARED = 1_024
+"""Values that a mirror looks for to keep them once, some 100 bytes each: zones, versions, labels. Those that are an instance's own are
+forgotten, with all the others, when there are so many; the others are then kept twice."""
 CLIENT_URLS = 1_024
 """URLs of instances that a transport remembers, about 1 KB each: making one takes 20 us, and programs ask for the same ones."""
 CLIENT_REPORT_AGAIN_S = 2.0
