@@ -12,22 +12,22 @@ import pytest
 from muster.client import fork
 
 
-def sockets() -> int:
-    """How many this process has open."""
-    found = 0
+def sockets() -> set[str]:
+    """Those that this process has open, by their inodes."""
+    found = set()
     for link in Path("/proc/self/fd").iterdir():
         with suppress(OSError):
-            found += str(link.readlink()).startswith("socket:")
-    return found
+            found.add(str(link.readlink()))
+    return {one for one in found if one.startswith("socket:")}
 
 
-def of_a_child() -> int:
-    """How many sockets a child has open that is forked now."""
+def a_child_has(some: set[str]) -> bool:
+    """Whether a child that is forked now has any of them open."""
     pid = os.fork()
     if pid == 0:
-        os._exit(sockets())
+        os._exit(bool(sockets() & some))
     _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status)
+    return bool(os.waitstatus_to_exitcode(status))
 
 
 @pytest.fixture
@@ -50,20 +50,20 @@ def full() -> Iterator[tuple[str, int]]:
 
 def test_a_connection_is_not_the_childs() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        before = of_a_child()
-        with fork.connect(*listener.getsockname(), 5.0):
-            assert sockets() == before + 1
-            assert of_a_child() == before
+        with fork.connect(*listener.getsockname(), 5.0) as made:
+            ours = {str(Path(f"/proc/self/fd/{made.fileno()}").readlink())}
+            assert ours <= sockets()
+            assert not a_child_has(ours)
+        assert a_child_has({str(Path(f"/proc/self/fd/{listener.fileno()}").readlink())})
 
 
 def test_nor_one_that_is_being_made(full: tuple[str, int]) -> None:
-    before = of_a_child()
-    assert sockets() == before
+    before = sockets()
     connecting = threading.Thread(target=tried, args=(full,), daemon=True)
     connecting.start()
-    while sockets() == before:
+    while not (made := sockets() - before):
         pass
-    assert of_a_child() == before
+    assert not a_child_has(made)
 
 
 def tried(address: tuple[str, int]) -> None:

@@ -16,7 +16,7 @@ from muster.wire.view import InstanceView
 
 from .endpoint import Endpoint
 
-Telling = TypeVar("Telling", SnapshotEvent, UpsertEvent)
+Telling = TypeVar("Telling", bound=SnapshotEvent | UpsertEvent)
 _ALIKE: Final = ("service", "namespace", "endpoints", "zone", "region", "version", "deployment_group", "tags")
 """The fields that many instances have in common; of metadata, the values."""
 
