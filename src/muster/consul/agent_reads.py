@@ -7,7 +7,7 @@ where the change is not committed yet.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -15,16 +15,15 @@ from msgspec.structs import replace
 
 from muster.core.checks import Tracker
 from muster.core.state import Entry
-from muster.web.message import JSON, Request, Response, answer
+from muster.model.names import printable
+from muster.web.message import JSON, Request, Response
 
-from . import names, queries, seen
-from .agent_writes import unknown_service
-from .answers import HealthCheck, Service, ServiceHealth
+from . import names, queries, replies, seen
+from .answers import AgentService, HealthCheck, ServiceHealth
 from .catalog import node_topic
 from .checks import STATUS_OF, worst
-from .failures import TEXT
+from .failures import Refused
 from .queries import Options
-from .registration import WEIGHT_UNIT
 from .seen import Seen
 from .shared import Shared, pretty
 from .views import encode
@@ -43,13 +42,13 @@ class AgentReads:
     # --- Services and checks ----------------------------------------------------------------------------------------
 
     async def services(self, request: Request) -> Response:
-        options = self._shared.options(request)
-        filter = self._shared.filter(options.filter, Service)
+        options = queries.parse(request)
+        filter = self._shared.filter(options.filter, AgentService)
         found = [self._service(each) for each in self._shared.on(self._shared.place(request))]
         return _answer({service.id: service for service in filter.of(found)}, options)
 
     async def checks(self, request: Request) -> Response:
-        options = self._shared.options(request)
+        options = queries.parse(request)
         filter = self._shared.filter(options.filter, HealthCheck)
         place = self._shared.place(request)
         node = self._shared.catalog.node_entry(place.node)
@@ -59,7 +58,7 @@ class AgentReads:
 
     async def service(self, request: Request) -> Response:
         """One service, with a hash of what it is; a reader that names the hash waits for another."""
-        options = self._shared.options(request)
+        options = queries.parse(request)
         held, place, id = queries.first(request, "hash"), self._shared.place(request), request.params["id"]
         told = self._told(self._shared.service(place, id), id)
         if held and held == told.content_hash:
@@ -68,12 +67,12 @@ class AgentReads:
             await self._shared.blocking.until(topic, asked, request.connection)
             told = self._told(self._shared.service(place, id), id)
         headers = ((b"x-consul-contenthash", told.content_hash.encode()),)
-        return Response(200, pretty(encode(told), options), headers)
+        return replies.encoded(pretty(encode(told), options), headers=headers)
 
-    def _told(self, each: Seen | None, id: str) -> Service:
+    def _told(self, each: Seen | None, id: str) -> AgentService:
         if each is None:
-            raise unknown_service(id)
-        bare = replace(self._service(each), create_index=0, modify_index=0)
+            raise unknown_agent_service(id)
+        bare = self._service(each)
         return replace(bare, content_hash=hashlib.blake2b(encode(bare), digest_size=8).hexdigest())
 
     async def health_by_id(self, request: Request) -> Response:
@@ -81,7 +80,7 @@ class AgentReads:
         each = self._shared.service(place, id)
         if each is None:
             gone = {"AggregatedStatus": "critical", "Service": None, "Checks": None}
-            return _health(request, 404, f"ServiceId {id} not found", gone)
+            return _health(request, 404, f"ServiceId {printable(id, 256)} not found", gone)
         told = self._health(each)
         return _health(request, CODES[told.aggregated_status], told.aggregated_status, told)
 
@@ -90,7 +89,7 @@ class AgentReads:
         place, name = self._shared.place(request), request.params["name"]
         told = [self._health(each) for each in self._shared.on(place) if each.name.lower() == name.lower()]
         if not told:
-            return _health(request, 404, f"ServiceName {name} Not Found", [])
+            return _health(request, 404, f"ServiceName {printable(name, 256)} Not Found", [])
         status = worst([each.aggregated_status for each in told])
         return _health(request, CODES[status], status, told)
 
@@ -99,29 +98,25 @@ class AgentReads:
         found = (*self._checks(each), *around)
         return ServiceHealth(worst([check.status for check in found]), self._service(each), found)
 
-    def _service(self, each: Seen) -> Service:
-        home = self._shared.home
-        return replace(seen.service(each, WEIGHT_UNIT), datacenter=home.datacenter)
+    def _service(self, each: Seen) -> AgentService:
+        return seen.agent_service(each, self._shared.home.datacenter)
 
     def _checks(self, each: Seen) -> tuple[HealthCheck, ...]:
-        return self._now(seen.checks(each, {}), each.entry)
+        return self._now(seen.checks(each, {}), each.entry, lambda name: seen.check_id(each, name))
 
     def _node_checks(self, name: str, entry: Entry | None) -> tuple[HealthCheck, ...]:
         """Those of the node but `serfHealth`, which is not its agent's."""
-        found = seen.node_checks(name, entry, {})
-        return self._now(found[1:], entry) if entry is not None else ()
+        found = (check for check in seen.node_checks(name, entry, {}) if check.check_id != seen.SERF)
+        return self._now(tuple(found), entry, lambda name: name) if entry is not None else ()
 
-    def _now(self, found: tuple[HealthCheck, ...], entry: Entry) -> tuple[HealthCheck, ...]:
-        """The checks as their trackers have them now. The first ones are the record's own, in its order."""
+    def _now(
+        self, found: tuple[HealthCheck, ...], entry: Entry, id_of: Callable[[str], str]
+    ) -> tuple[HealthCheck, ...]:
+        """The checks as their trackers have them now. `id_of`: a check's ID by its native name."""
         trackers = {
-            tracker.check.name: tracker for tracker in self._shared.registry.machine.checks.of(entry.key)
+            id_of(tracker.check.name): tracker for tracker in self._shared.registry.trackers(entry.key)
         }
-        own = entry.record.instance.checks
-        now = [
-            self._at_once(shown, trackers.get(check.name))
-            for check, shown in zip(own, found[: len(own)], strict=True)
-        ]
-        return (*now, *found[len(own) :])
+        return tuple(self._at_once(shown, trackers.get(shown.check_id)) for shown in found)
 
     def _at_once(self, shown: HealthCheck, tracker: Tracker | None) -> HealthCheck:
         if tracker is None:
@@ -157,14 +152,14 @@ class AgentReads:
             "Meta": record.record.instance.metadata if record else {},
             "xDS": {"SupportedProxies": {}, "Port": 0},
         }
-        return answer(told)
+        return replies.value(told)
 
     async def members(self, request: Request) -> Response:
         """Every node. In the wide area a member is called after its datacenter too."""
         catalog, home = self._shared.catalog, self._shared.home
         if "wan" in request.query:
-            return answer([self._member(f"{home.node}.{home.datacenter}", home.address)])
-        return answer([self._member(name, self._address(name)) for name in catalog.nodes()])
+            return replies.value([self._member(f"{home.node}.{home.datacenter}", home.address)])
+        return replies.value([self._member(name, self._address(name)) for name in catalog.nodes()])
 
     def _address(self, name: str) -> str:
         record = self._shared.catalog.node_entry(name)
@@ -189,10 +184,10 @@ class AgentReads:
     # --- Status -----------------------------------------------------------------------------------------------------
 
     async def leader(self, request: Request) -> Response:
-        return answer(self._leader)
+        return replies.value(self._leader)
 
     async def peers(self, request: Request) -> Response:
-        return answer([self._leader])
+        return replies.value([self._leader])
 
     @property
     def _leader(self) -> str:
@@ -201,10 +196,15 @@ class AgentReads:
 
 
 def _answer(value: Mapping[str, Any], options: Options) -> Response:
-    return Response(200, pretty(msgspec.json.encode(value), options))
+    return replies.encoded(pretty(msgspec.json.encode(value), options))
 
 
 def _health(request: Request, code: int, text: str, value: Any) -> Response:
+    reason = ((b"x-consul-reason", text.encode()),)
     if queries.first(request, "format") == "text":
-        return Response(code, text.encode(), (), TEXT)
-    return Response(code, msgspec.json.encode(value), (), JSON)
+        return replies.encoded(text.encode(), code, reason, b"text/plain")
+    return replies.encoded(msgspec.json.encode(value), code, reason, JSON)
+
+
+def unknown_agent_service(id: str) -> Refused:
+    return Refused(404, f"unknown service ID: {printable(id, 256)}")

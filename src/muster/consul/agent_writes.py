@@ -9,16 +9,16 @@ from msgspec.structs import replace
 from muster.core import commands
 from muster.model import limits
 from muster.model.check import Check, Result
-from muster.model.errors import Rejected
 from muster.model.instance import Instance
 from muster.model.names import printable
 from muster.model.record import instance_key
 from muster.web.message import Request, Response
 
-from . import checks, names, queries, registration
+from . import checks, names, queries, registration, replies
 from .checks import Site
+from .details import NodeDetails
 from .failures import Refused
-from .queries import BOOLEANS, plain
+from .queries import BOOLEANS
 from .registration import Place
 from .requests import CheckBody, CheckUpdate, ServiceBody
 from .seen import Seen, check_id
@@ -47,7 +47,7 @@ class AgentWrites:
         instance = registration.instance_of(body, self._shared.place(request))
         keep = not queries.flag(request, "replace-existing-checks")
         await self._register(instance, keep=keep)
-        return plain()
+        return replies.done()
 
     async def _register(self, instance: Instance, *, keep: bool) -> None:
         wall = self._registry.wall()
@@ -56,13 +56,13 @@ class AgentWrites:
     async def deregister(self, request: Request) -> Response:
         each = self._service(request)
         await self._registry.command(commands.Deregister(each.entry.key, 0, b""))
-        return plain()
+        return replies.done()
 
     async def maintenance(self, request: Request) -> Response:
         """Of a service: an operator's override."""
         enable, reason = _maintenance(request)
         await self._override(self._service(request).entry.key, enable, reason)
-        return plain()
+        return replies.done()
 
     async def _override(self, key: str, enable: bool, reason: str) -> None:
         override = "out_of_service" if enable else ""
@@ -86,7 +86,7 @@ class AgentWrites:
         if self._shared.catalog.node_entry(place.node) is None:
             await self._register(_node(place), keep=True)
         await self._override(self._node_key(place), enable, reason)
-        return plain()
+        return replies.done()
 
     def _node_key(self, place: Place) -> str:
         return instance_key(names.NODES, names.native_node(place.node))
@@ -106,12 +106,12 @@ class AgentWrites:
         else:
             parsed = checks.parse(body, _id(body), body.name, Site(place.address, place.address))
             await self._check_of_node(parsed.check, place)
-        return plain()
+        return replies.done()
 
     async def _check_of_service(self, body: CheckBody, place: Place) -> None:
         each = self._shared.service(place, body.service_id)
         if each is None:
-            raise unknown_service(body.service_id)
+            raise Refused(404, f'ServiceID "{printable(body.service_id, 256)}" does not exist')
         site = Site(place.address, each.entry.record.instance.host)
         check, critical_after = checks.parse(body, _id(body), body.name, site)
         await self._registry.command(
@@ -129,7 +129,7 @@ class AgentWrites:
         held = self._held(request)
         command = commands.DropCheck(held.key, 0, b"", self._registry.wall(), held.check.name)
         await self._registry.command(command)
-        return plain()
+        return replies.done()
 
     async def passes(self, request: Request) -> Response:
         return await self._push(request, "pass", queries.first(request, "note"))
@@ -152,7 +152,7 @@ class AgentWrites:
             raise Refused(500, f'CheckID "{held.check.name}" does not have associated TTL')
         told = printable(said, limits.CHECK_OUTPUT_CHARS)
         await self._registry.push(held.key, 0, b"", held.check.name, result, told)
-        return plain()
+        return replies.done()
 
     def _held(self, request: Request) -> Held:
         """The check of this id on the node that asks. Raises `Refused`."""
@@ -169,7 +169,7 @@ class AgentWrites:
 
 
 def _node(place: Place) -> Instance:
-    return registration.node_of(place.node, place.address, "", {}, {})
+    return registration.node_of(NodeDetails(place.node, address=place.address), {})
 
 
 def _id(body: CheckBody) -> str:
@@ -186,11 +186,11 @@ def _maintenance(request: Request) -> tuple[bool, str]:
     return BOOLEANS[text], printable(queries.first(request, "reason"), limits.CHECK_OUTPUT_CHARS)
 
 
-def unknown_service(id: str) -> Rejected:
+def unknown_service(id: str) -> Refused:
     told = "Ensure that the service ID is passed, not the service name."
     return Refused(404, f'Unknown service ID "{printable(id, 256)}". {told}')
 
 
-def unknown_check(id: str) -> Rejected:
+def unknown_check(id: str) -> Refused:
     told = "Ensure that the check ID is passed, not the check name."
     return Refused(404, f'Unknown check ID "{printable(id, 256)}". {told}')

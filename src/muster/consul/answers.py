@@ -78,7 +78,7 @@ class Node(Struct, frozen=True, rename=go_name):
 
 
 class Service(Struct, frozen=True, rename=go_name, omit_defaults=True):
-    """A service as its instance registered it: in `health/service`, `catalog/node` and the agent's lists."""
+    """A service as the catalog has it: in `health/service` and `catalog/node`."""
 
     id: str
     service: str
@@ -98,8 +98,27 @@ class Service(Struct, frozen=True, rename=go_name, omit_defaults=True):
     tagged_addresses: dict[str, ServiceAddress] = {}
     locality: Locality | None = None
     namespace: str = ""
-    datacenter: str = ""
+
+
+class AgentService(Struct, frozen=True, rename=go_name, omit_defaults=True):
+    """A service as its agent has it, which says where it is and nothing of indexes."""
+
+    id: str
+    service: str
+    tags: tuple[str, ...]
+    meta: dict[str, str]
+    port: int
+    address: str
+    weights: Weights
+    enable_tag_override: bool
+    datacenter: str
+    kind: str = ""
+    socket_path: str = ""
+    tagged_addresses: dict[str, ServiceAddress] = {}
     content_hash: str = ""
+    proxy: dict[str, Any] = {}
+    connect: dict[str, Any] = {}
+    locality: Locality | None = None
 
 
 class Entry(Struct, frozen=True, rename=go_name):
@@ -141,7 +160,7 @@ class ServiceHealth(Struct, frozen=True, rename=go_name):
     """`agent/health/service/...`: one service and the worst of its checks."""
 
     aggregated_status: str
-    service: Service
+    service: AgentService
     checks: tuple[HealthCheck, ...]
 
 

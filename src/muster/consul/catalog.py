@@ -108,7 +108,7 @@ class Catalog:
         for table in (self._services, self._nodes, self._seen, self._index, self._gone):
             table.clear()
         self._floor = index_at(self._registry.revision)
-        for entry in (self._own, *self._registry.machine.state.entries()):
+        for entry in (self._own, *self._registry.entries()):
             self._follow(None, entry, set())
         self._registry.hub.changed(dict.fromkeys([*known, *self._services, *self._nodes]))
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 
 from muster.core.state import ServiceKey
-from muster.web.message import Request, Response, answer
+from muster.web.message import Request, Response
 
-from . import answers, names, queries, seen
+from . import answers, names, queries, replies, seen
 from .catalog import CHECKS, LISTED_NODES, SERVICES, node_topic, service_topic
 from .filter import Filter
 from .health import is_native
@@ -22,7 +22,7 @@ class CatalogReads:
         self._shared = shared
 
     async def datacenters(self, request: Request) -> Response:
-        return answer([self._shared.home.datacenter])
+        return replies.value([self._shared.home.datacenter])
 
     # --- Services ---------------------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ class CatalogReads:
         """The same as a list."""
         options, index, services = await self._on(request)
         if services is None:
-            return queries.answer(b'{"Node":null,"Services":[]}', index, options)
+            return queries.answer(b'{"Node":null,"Services":null}', index, options)
         told = answers.CatalogNodeList(self._node(request.params["node"]), services)
         return queries.answer(pretty(encode(told), options), index, options)
 

@@ -6,6 +6,7 @@ a registration is checked before the first of it is written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -17,15 +18,17 @@ from muster.model.check import Check, Result
 from muster.model.errors import Rejected
 from muster.model.instance import Instance
 from muster.model.record import instance_key
-from muster.web.message import Request, Response, answer
+from muster.web.message import Request, Response
 
-from . import checks, names, queries, registration
+from . import checks, details, names, queries, registration, replies
 from .catalog import node_topic
+from .details import NodeDetails
 from .failures import Refused
 from .registration import Place
 from .requests import CatalogCheckBody, CatalogDeregister, CatalogRegister
 from .shared import Shared, body_of
 
+_UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _RESULTS: Final[dict[str, Result]] = {"passing": "pass", "warning": "warn", "critical": "fail", "": "fail"}
 
 
@@ -38,8 +41,16 @@ class CatalogWrites:
 
     async def register(self, request: Request) -> Response:
         body = body_of(request, CatalogRegister)
+        namespace = queries.namespace(request)
+        try:
+            return await self._register(request, body, namespace)
+        except Refused as refused:
+            # Consul's servers find what is wrong with it, not its agent: whatever they say comes back as 500.
+            raise Refused(500, refused.detail) from None
+
+    async def _register(self, request: Request, body: CatalogRegister, namespace: str) -> Response:
         self._datacenter(request, body.datacenter)
-        place = self._place(body, queries.namespace(request))
+        place = self._place(body, namespace)
         every = [*([body.check] if body.check else []), *body.checks]
         service = self._service(body, place, every)
         node = self._node(body, place, [check for check in every if not check.service_id])
@@ -50,7 +61,7 @@ class CatalogWrites:
         for command in others:
             await self._registry.command(command)
         await self._say(place, every)
-        return answer(True)
+        return replies.value(True)
 
     def _datacenter(self, request: Request, named: str) -> None:
         queries.datacenter(request, self._shared.home)
@@ -65,6 +76,12 @@ class CatalogWrites:
             raise Refused(500, "Must provide address if SkipNodeUpdate is not set")
         if names.is_any(body.address):
             raise Refused(500, "Invalid node address")
+        if body.id and not _UUID.fullmatch(body.id):
+            raise Refused(500, "Bad node ID: no UUID")
+        for check in (*([body.check] if body.check else []), *body.checks):
+            if check.node and check.node.lower() != body.node.lower():
+                told = f"Node '{check.node}' for check '{check.check_id or check.name}' doesn't match register request node '{body.node}'"
+                raise Refused(500, told)
         address = names.host(body.address, "Invalid node address") if body.address else ""
         if known is not None and body.skip_node_update:
             address = known.record.instance.host
@@ -90,8 +107,17 @@ class CatalogWrites:
         known = self._shared.catalog.node_entry(place.node)
         if known is not None and body.skip_node_update:
             return replace(known.record.instance, checks=own) if own else None
-        node = registration.node_of(place.node, body.address, body.id, body.tagged_addresses, body.node_meta)
-        return replace(node, checks=own)
+        told = NodeDetails(
+            place.node, body.id, body.address, body.tagged_addresses, external=self._is_external(place.node)
+        )
+        return replace(registration.node_of(told, body.node_meta), checks=own)
+
+    def _is_external(self, node: str) -> bool:
+        """Whether no agent runs there, as far as is known when the node is first registered."""
+        known = self._shared.catalog.node_entry(node)
+        if known is not None:
+            return details.of_node(known.record.instance).external
+        return not self._shared.catalog.has_node(node)
 
     def _elsewhere(
         self, place: Place, service: Instance | None, every: Iterable[CatalogCheckBody]
@@ -105,7 +131,8 @@ class CatalogWrites:
             ):
                 continue
             if self._registry.entry(key) is None:
-                raise Refused(500, "Missing service registration")
+                told = f"Unknown service ID '{each.service_id}' for check ID '{each.check_id or each.name}'"
+                raise Refused(500, told)
             found.append(commands.PutCheck(key, 0, b"", self._registry.wall(), self._check(each)))
         return found
 
@@ -143,7 +170,7 @@ class CatalogWrites:
             except Rejected as error:
                 if error.code not in ("unknown_instance", "unknown_check"):
                     raise
-        return answer(True)
+        return replies.value(True)
 
     def _leaving(self, body: CatalogDeregister, place: Place) -> list[Command]:
         if body.check_id:

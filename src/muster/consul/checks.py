@@ -35,7 +35,7 @@ HEALTH_OF: Final[dict[str, Health]] = {
 """The health that a check registered with this `Status` begins with."""
 RANK: Final = ("passing", "warning", "critical")
 """From good to bad."""
-_SCRIPTS: Final = "Scripts are disabled on this agent; to enable, configure 'enable_script_checks' or 'enable_local_script_checks' to true"
+_SCRIPTS: Final = "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true"
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -56,8 +56,8 @@ class Parsed(NamedTuple):
 def parse(body: CheckBody, check_id: str, title: str, site: Site) -> Parsed:
     """Raises `Refused`."""
     if body.status not in HEALTH_OF:
-        raise _invalid("Status for checks must 'passing', 'warning', 'critical'")
-    interval, ttl = _seconds(body.interval, "Interval"), _seconds(body.ttl, "TTL")
+        raise Refused(400, "Status for checks must 'passing', 'warning', 'critical'")
+    interval, ttl = _seconds(body.interval), _seconds(body.ttl)
     _validate(body, interval, ttl)
     _supported(body)
     check = Check(
@@ -97,11 +97,12 @@ def _invalid(text: str) -> Refused:
     return Refused(400, f"Invalid check: {text}")
 
 
-def _seconds(value: str | float, field: str) -> float:
+def _seconds(value: str | float) -> float:
+    """What is no duration is, to Consul, no JSON of a check."""
     try:
         return durations.seconds(value)
     except ValueError as error:
-        raise _invalid(f"{field}: {error}") from None
+        raise Refused(400, f"Request decode failed: {error}") from None
 
 
 def _text(value: str, field: str, most: int) -> str:
@@ -166,7 +167,7 @@ def _kind(body: CheckBody) -> Literal["http", "tcp", "grpc", "ttl"]:
 
 
 def _timeout(body: CheckBody) -> float:
-    asked = _seconds(body.timeout, "Timeout")
+    asked = _seconds(body.timeout)
     return min(asked, limits.CHECK_TIMEOUT_MAX_S) if asked > 0 else limits.CONSUL_CHECK_TIMEOUT_S
 
 
@@ -181,7 +182,7 @@ def _warn(body: CheckBody) -> int:
 
 
 def _critical_after(body: CheckBody) -> float:
-    after = _seconds(body.deregister_critical_service_after, "DeregisterCriticalServiceAfter")
+    after = _seconds(body.deregister_critical_service_after)
     return max(after, limits.CONSUL_CRITICAL_MIN_S) if after > 0 else 0.0
 
 
@@ -268,6 +269,11 @@ def _headers(header: dict[str, list[str]]) -> tuple[tuple[str, str], ...]:
 
 
 # --- The way back -----------------------------------------------------------------------------------------------------
+
+
+def kind_of(check: Check) -> str:
+    """Consul's `Type`: "" for a check that somebody else decides."""
+    return check.kind if check.active or check.lapses else ""
 
 
 def definition(check: Check, host: str, port: int, critical_after: float) -> Definition:

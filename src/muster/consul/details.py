@@ -38,12 +38,13 @@ class Details(Struct, frozen=True, omit_defaults=True):
 
 
 class NodeDetails(Struct, frozen=True, omit_defaults=True):
-    """Of a registered node."""
+    """Of a registered node. `external`: no agent runs on it."""
 
     node: str
     id: str = ""
     address: str = ""
     tagged_addresses: dict[str, str] = {}
+    external: bool = False
 
 
 _encoder: Final = msgspec.json.Encoder()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from muster.model import names
 from muster.model.errors import Rejected, Unavailable
 from muster.web.dialect import Dialect
 from muster.web.message import Headers, MethodNotAllowed, Request, Response
 
-TEXT: Final = b"text/plain; charset=utf-8"
+from . import replies
+
 UNKNOWN_PATH: Final = "Invalid URL path: not a recognized HTTP API endpoint"
 _CODES: Final = {400: "invalid_request", 403: "not_owner", 404: "unknown_instance", 500: "invalid_request"}
 """A refusal's code for the metrics."""
@@ -47,24 +47,13 @@ class Refused(Rejected):
 def refusal(error: Rejected | Unavailable, headers: Headers) -> Response:
     """Reads that fail with 500 are asked again by Go's client, so that is what "not now" is."""
     if isinstance(error, Unavailable):
-        return told(500, f"No cluster leader: {error.detail}")
+        return replies.text(500, f"No cluster leader: {error.detail}")
     if isinstance(error, Refused):
-        return told(error.status, error.detail)
+        return replies.text(error.status, error.detail)
     if isinstance(error, MethodNotAllowed):
-        return _not_allowed(error)
+        return replies.text(405, f"method {error.asked} not allowed", ((b"allow", error.allow.encode()),))
     text = _TEXTS.get(error.code, f"{error.field}: {error.detail}" if error.field else error.detail)
-    return told(_STATUSES.get(error.code, 400), text)
-
-
-def _not_allowed(error: MethodNotAllowed) -> Response:
-    allow = error.allow.encode()
-    return Response(
-        405, f"method not allowed, allowed here: {error.allow}".encode(), ((b"allow", allow),), TEXT
-    )
-
-
-def told(status: int, text: str) -> Response:
-    return Response(status, names.printable(text, 1000).encode(), (), TEXT)
+    return replies.text(_STATUSES.get(error.code, 400), text)
 
 
 def token(request: Request) -> bytes | None:

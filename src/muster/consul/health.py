@@ -10,7 +10,7 @@ from muster.model import limits
 from muster.web.known import Known
 from muster.web.message import Request, Response
 
-from . import answers, names, queries
+from . import answers, names, queries, registration
 from .catalog import CHECKS, Topic, node_topic, service_topic
 from .filter import Filter
 from .queries import Options
@@ -103,6 +103,7 @@ class Health:
             if not self._shared.catalog.has_node(name):
                 return b"[]"
             told = [*self._shared.views.checks_of_node(name), *_of_services(view.elements)]
+            told.sort(key=lambda pair: pair[0].check_id)
             return joined([_commas(told, filter)])
 
         await self._shared.blocking.until(topic, options, request.connection)
@@ -172,7 +173,7 @@ def _commas(told: Iterable[tuple[answers.HealthCheck, bytes]], filter: Filter, s
 
 def is_native(element: Element) -> bool:
     said = element.seen.said
-    return said is not None and bool(said.connect.get("Native") or said.connect.get("native"))
+    return said is not None and registration.is_native(said.connect)
 
 
 def _kept(what: object, options: Options, make: Make) -> Make:

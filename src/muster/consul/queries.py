@@ -11,8 +11,8 @@ from muster.model import names as native
 from muster.model.errors import Rejected
 from muster.web.message import Headers, Request, Response
 
-from . import durations
-from .failures import TEXT, Refused
+from . import durations, replies
+from .failures import Refused
 from .names import Home
 
 BOOLEANS: Final = {
@@ -43,9 +43,9 @@ class Options(Struct, frozen=True):
         return self.filter, self.tags, self.node_meta, self.near, self.peer, self.pretty
 
 
-def parse(request: Request, home: Home) -> Options:
-    """Raises `Refused`."""
-    datacenter(request, home)
+def parse(request: Request) -> Options:
+    """Raises `Refused`. Whether there is such a datacenter is a question of the catalog's, not of an agent's."""
+    _partition(request)
     return Options(
         namespace=namespace(request),
         index=_index(request),
@@ -96,6 +96,11 @@ def namespace(request: Request) -> str:
         raise Refused(400, f"Invalid namespace: {error.detail}") from None
 
 
+def _partition(request: Request) -> None:
+    if first(request, "partition") not in ("", "default"):
+        raise Refused(400, 'Invalid query parameter: "partition" - there is one partition, "default"')
+
+
 def _index(request: Request) -> int | None:
     text = first(request, "index")
     if not text:
@@ -144,8 +149,6 @@ def _node_meta(request: Request) -> tuple[tuple[str, str], ...]:
 def answer(body: bytes, index: int, options: Options) -> Response:
     """A read's answer with Consul's headers. What is served is at most as old as the registry's own view, so a cache hits."""
     headers: Headers = (
-        (b"vary", b"Accept-Encoding"),
-        (b"x-consul-default-acl-policy", b"allow"),
         (b"x-consul-effective-consistency", options.consistency.encode()),
         (b"x-consul-index", b"%d" % index),
         (b"x-consul-knownleader", b"true"),
@@ -154,8 +157,4 @@ def answer(body: bytes, index: int, options: Options) -> Response:
     )
     if options.cached:
         headers = (*headers, (b"x-cache", b"HIT"), (b"age", b"0"))
-    return Response(200, body, headers)
-
-
-def plain(text: str = "") -> Response:
-    return Response(200, text.encode(), (), TEXT)
+    return replies.encoded(body, headers=headers)

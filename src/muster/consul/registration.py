@@ -41,6 +41,7 @@ def instance_of(body: ServiceBody, place: Place) -> Instance:
     service_id = names.required(body.id or name, "Missing service ID", limits.ID_CHARS)
     if names.is_any(body.address):
         raise Refused(400, "Invalid service address")
+    _meshed(body)
     host = names.host(body.address, "Invalid service address") if body.address else place.address
     weights = _weights(body.weights)
     parsed = _checks(body, service_id, name, Site(place.address, host))
@@ -77,14 +78,13 @@ def instance_of(body: ServiceBody, place: Place) -> Instance:
     )
 
 
-def node_of(node: str, address: str, id: str, tagged: dict[str, str], pairs: dict[str, str]) -> Instance:
+def node_of(told: NodeDetails, pairs: dict[str, str]) -> Instance:
     """A node that somebody registered, as the one instance of a service of its own. Raises `Refused`."""
-    told = NodeDetails(node, id=id, address=address, tagged_addresses=tagged)
     return Instance(
         namespace=names.NODES,
-        service=names.native_service(node),
-        id=names.native_node(names.required(node, "Must provide node")),
-        host=names.host(address, "Invalid node address"),
+        service=names.native_service(told.node),
+        id=names.native_node(names.required(told.node, "Must provide node")),
+        host=names.host(told.address, "Invalid node address"),
         endpoints=(Endpoint("default", 0, "http"),),
         metadata=meta(pairs, ""),
         lease=None,
@@ -119,8 +119,10 @@ def _bad_pair(key: str, value: str) -> str:
 
 
 def _checks(body: ServiceBody, service_id: str, name: str, site: Site) -> list[Parsed]:
-    """`Check` and `Checks` together; without an ID they are called after the service (Consul's `ServiceDefinition.CheckTypes`)."""
-    bodies = [*([body.check] if body.check else []), *body.checks]
+    """`Check`, if it says anything, and `Checks` together; without an ID they are called after the service (Consul's
+    `ServiceDefinition.CheckTypes`)."""
+    alone = [body.check] if body.check and body.check != CheckBody() else []
+    bodies = [*alone, *body.checks]
     if len(bodies) > limits.CHECKS:
         raise Refused(400, f"Invalid check: a service has at most {limits.CHECKS} checks here")
     parsed = [
@@ -156,6 +158,24 @@ def _native_weight(weights: Weights | None) -> int:
 
 def _tagged(body: ServiceBody) -> dict[str, ServiceAddress]:
     return {name: ServiceAddress(each.address, each.port) for name, each in body.tagged_addresses.items()}
+
+
+def _meshed(body: ServiceBody) -> None:
+    """What Consul asks of a proxy, and of a service that speaks the mesh's protocol itself."""
+    proxied = body.proxy.get("DestinationServiceName") or body.proxy.get("destination_service_name")
+    if body.kind == "connect-proxy" and not proxied:
+        raise _one_error("Proxy.DestinationServiceName must be non-empty for Connect proxy services")
+    if is_native(body.connect) and not body.port and not body.socket_path:
+        raise _one_error("Port or SocketPath must be set for a Connect native service.")
+
+
+def _one_error(told: str) -> Refused:
+    return Refused(400, f"Validation failed: 1 error occurred: * {told}")
+
+
+def is_native(connect: dict[str, object]) -> bool:
+    """Whether a service's `Connect` says that it speaks the mesh's protocol."""
+    return bool(connect.get("Native") or connect.get("native"))
 
 
 def _connect(body: ServiceBody) -> dict[str, object]:

@@ -88,8 +88,9 @@ class ServiceBody(Struct):
 
 
 class CatalogCheckBody(Struct):
-    """A check whose status somebody else decides."""
+    """A check whose status somebody else decides. `node`: of the registration, if it is said again."""
 
+    node: str = ""
     check_id: str = ""
     name: str = ""
     status: str = ""

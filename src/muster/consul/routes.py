@@ -9,8 +9,8 @@ from muster.web.dialect import Surface
 from muster.web.message import Request, Response
 from muster.web.router import Handler, Route
 
-from .agent_reads import AgentReads
-from .agent_writes import AgentWrites
+from .agent_reads import AgentReads, unknown_agent_service
+from .agent_writes import AgentWrites, unknown_check, unknown_service
 from .catalog_reads import CatalogReads
 from .catalog_writes import CatalogWrites
 from .failures import CONSUL, Refused
@@ -28,16 +28,28 @@ PREFIXES: Final = (
 
 MISSING: Final = (
     *(
-        ("GET", f"/v1/health/{kind}", "Missing service name")
+        ("GET", f"/v1/health/{kind}", Refused(400, "Missing service name"))
         for kind in ("service", "connect", "ingress", "checks")
     ),
-    ("GET", "/v1/health/node", "Missing node name"),
-    ("GET", "/v1/health/state", "Missing check state"),
-    *(("GET", f"/v1/catalog/{kind}", "Missing service name") for kind in ("service", "connect")),
-    *(("GET", f"/v1/catalog/{kind}", "Missing node name") for kind in ("node", "node-services")),
-    ("GET", "/v1/agent/health/service/id", "Missing serviceID"),
-    ("GET", "/v1/agent/health/service/name", "Missing service Name"),
-    ("PUT", "/v1/agent/service/maintenance", "Missing service ID"),
+    ("GET", "/v1/health/node", Refused(400, "Missing node name")),
+    ("GET", "/v1/health/state", Refused(400, "Missing check state")),
+    *(
+        ("GET", f"/v1/catalog/{kind}", Refused(400, "Missing service name"))
+        for kind in ("service", "connect")
+    ),
+    *(
+        ("GET", f"/v1/catalog/{kind}", Refused(400, "Missing node name"))
+        for kind in ("node", "node-services")
+    ),
+    ("GET", "/v1/agent/service", unknown_agent_service("")),
+    ("GET", "/v1/agent/health/service/id", Refused(500, "Missing serviceID")),
+    ("GET", "/v1/agent/health/service/name", Refused(500, "Missing service Name")),
+    ("PUT", "/v1/agent/service/maintenance", Refused(400, "Missing service ID")),
+    ("PUT", "/v1/agent/service/deregister", unknown_service("")),
+    *(
+        ("PUT", f"/v1/agent/check/{verb}", unknown_check(""))
+        for verb in ("deregister", "pass", "warn", "fail", "update")
+    ),
 )
 """Paths that end before they name what is asked for, and what Consul says to them."""
 
@@ -52,16 +64,16 @@ def surface(shared: Shared) -> Surface:
         *_health(Health(shared)),
         _get("/v1/status/leader", reads.leader, "The leader: this registry."),
         _get("/v1/status/peers", reads.peers, "All servers: this registry."),
-        *(Route(method, path, _missing(text), text, body_limit=1024) for method, path, text in MISSING),
+        *(_missing(method, path, refused) for method, path, refused in MISSING),
     )
     return Surface(CONSUL, routes, PREFIXES)
 
 
-def _missing(text: str) -> Handler:
+def _missing(method: str, path: str, refused: Refused) -> Route:
     def handler(request: Request) -> Response:
-        raise Refused(400, text)
+        raise Refused(refused.status, refused.detail)
 
-    return handler
+    return Route(method, path, handler, refused.detail, body_limit=limits.BODY_BYTES)
 
 
 def _get(path: str, handler: Handler, summary: str, hot: Handler | None = None) -> Route:

@@ -3,11 +3,15 @@
 What the registry knows and Consul has no field for becomes a check that speaks of it, so that clients that look only at checks
 leave the instance alone: an operator's override and a drain are the maintenance check, a confirmed suspicion one called
 `muster-reach`, an instance that is not ready yet one called `muster-ready`.
+
+Checks are told in the order of their IDs, as Consul's are.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
@@ -17,8 +21,8 @@ from muster.model import limits
 from muster.model.record import Facts
 
 from . import details, names
-from .answers import Definition, HealthCheck, Locality, Node, Service, Weights
-from .checks import STATUS_OF, definition
+from .answers import AgentService, Definition, HealthCheck, Locality, Node, Service, ServiceAddress, Weights
+from .checks import STATUS_OF, definition, kind_of
 from .details import Details
 from .durations import show
 from .names import Home
@@ -51,6 +55,7 @@ class Seen(Struct, frozen=True):
         return f"<Seen {self.node}/{self.id} of {self.name}>"
 
 
+_by_id: Final = attrgetter("check_id")
 Outputs = Mapping[str, str]
 """What each check of an instance said last, by its native name."""
 
@@ -82,16 +87,55 @@ def service(seen: Seen, unit: int) -> Service:
         address=seen.address,
         weights=_weights(seen, unit),
         enable_tag_override=said.enable_tag_override if said else False,
-        proxy=said.proxy if said and said.proxy else {"Mode": "", "MeshGateway": {}, "Expose": {}},
+        proxy={"Mode": "", "MeshGateway": {}, "Expose": {}} | (said.proxy if said else {}),
         connect=said.connect if said else {},
         peer_name="",
         create_index=seen.entry.record.generation,
         modify_index=seen.entry.revision,
         kind=said.kind if said else "",
         socket_path=said.socket_path if said else "",
-        tagged_addresses=said.tagged_addresses if said else {},
+        tagged_addresses=_tagged(seen),
         locality=Locality(instance.region, instance.zone) if has_place else None,
     )
+
+
+def agent_service(seen: Seen, datacenter: str) -> AgentService:
+    told, said = service(seen, WEIGHT_UNIT), seen.said
+    return AgentService(
+        id=told.id,
+        service=told.service,
+        tags=told.tags,
+        meta=told.meta,
+        port=told.port,
+        address=told.address,
+        weights=told.weights,
+        enable_tag_override=told.enable_tag_override,
+        datacenter=datacenter,
+        kind=told.kind,
+        socket_path=told.socket_path,
+        tagged_addresses=told.tagged_addresses,
+        proxy={"MeshGateway": {}, "Expose": {}} | said.proxy if said and said.proxy else {},
+        connect=told.connect,
+        locality=told.locality,
+    )
+
+
+def _tagged(seen: Seen) -> dict[str, ServiceAddress]:
+    """An agent adds a service's own address, by its family; what is registered in the catalog stays as it was said."""
+    said = seen.said.tagged_addresses if seen.said else {}
+    if seen.said is not None and seen.said.external:
+        return said
+    here = ServiceAddress(seen.address, seen.entry.record.instance.port)
+    return dict.fromkeys(_families(seen.address), here) | said
+
+
+def _families(address: str) -> tuple[str, ...]:
+    """`lan_ipv4` and `wan_ipv4`, or the same of IPv6; nothing for a name."""
+    try:
+        version = ipaddress.ip_address(address).version
+    except ValueError:
+        return ()
+    return f"lan_ipv{version}", f"wan_ipv{version}"
 
 
 def _weights(seen: Seen, unit: int) -> Weights:
@@ -108,7 +152,7 @@ def _weights(seen: Seen, unit: int) -> Weights:
 
 def checks(seen: Seen, outputs: Outputs) -> tuple[HealthCheck, ...]:
     """Those of the service itself; its node's come beside them."""
-    return (*_own(seen, outputs), *_known(seen))
+    return tuple(sorted((*_own(seen, outputs), *_known(seen)), key=_by_id))
 
 
 def _own(seen: Seen, outputs: Outputs) -> Iterator[HealthCheck]:
@@ -122,7 +166,7 @@ def _own(seen: Seen, outputs: Outputs) -> Iterator[HealthCheck]:
             name=check.title or f"Service '{seen.name}' check",
             notes=check.notes,
             output=outputs.get(check.name, ""),
-            kind=check.kind,
+            kind=kind_of(check),
             interval=show(check.interval) if check.active else "",
             timeout=show(check.timeout) if check.active else "",
             definition=definition(check, instance.host, instance.port, instance.deregister_critical_after),
@@ -194,8 +238,7 @@ def _check(
 def node(name: str, address: str, entry: Entry | None, home: Home) -> Node:
     """`entry` is the node's own record, if somebody registered it; else it is where its service said."""
     if entry is None:
-        lan = {"lan": address, "wan": address}
-        return Node(names.node_id(name), name, address, home.datacenter, lan, {}, 1, 1)
+        return Node(names.node_id(name), name, address, home.datacenter, _places(address), {}, 1, 1)
     instance = entry.record.instance
     said = details.of_node(instance)
     address = said.address or instance.host
@@ -204,21 +247,26 @@ def node(name: str, address: str, entry: Entry | None, home: Home) -> Node:
         node=name,
         address=address,
         datacenter=home.datacenter,
-        tagged_addresses=said.tagged_addresses or {"lan": address, "wan": address},
+        tagged_addresses=said.tagged_addresses or _places(address),
         meta=instance.metadata,
         create_index=entry.record.generation,
         modify_index=entry.revision,
     )
 
 
+def _places(address: str) -> dict[str, str]:
+    return dict.fromkeys(("lan", "wan", *_families(address)), address)
+
+
 def node_checks(name: str, entry: Entry | None, outputs: Outputs) -> tuple[HealthCheck, ...]:
-    """Those of the node: what was registered for it, and that its agent lives, which is us."""
+    """Those of the node: what was registered for it, and that its agent lives, which is us. An external node has no agent."""
     alive = _node_check(
         name, entry, SERF, "passing", "Serf Health Status", output="Agent alive and reachable"
     )
     if entry is None:
         return (alive,)
     record = entry.record
+    around = [] if details.of_node(record.instance).external else [alive]
     own = [
         _node_check(
             name,
@@ -228,16 +276,25 @@ def node_checks(name: str, entry: Entry | None, outputs: Outputs) -> tuple[Healt
             check.title or check.name,
             notes=check.notes,
             output=outputs.get(check.name, ""),
-            kind=check.kind,
+            kind=kind_of(check),
             definition=definition(check, record.instance.host, 0, 0.0),
         )
         for check in record.instance.checks
     ]
     if record.facts.override:
         notes = record.facts.override_reason or NO_REASON.format("node")
-        out = _node_check(name, entry, NODE_MAINTENANCE, "critical", "Node Maintenance Mode", notes=notes)
-        own.append(out)
-    return (alive, *own)
+        own.append(
+            _node_check(
+                name,
+                entry,
+                NODE_MAINTENANCE,
+                "critical",
+                "Node Maintenance Mode",
+                notes=notes,
+                kind="maintenance",
+            )
+        )
+    return tuple(sorted((*around, *own), key=_by_id))
 
 
 def _node_check(

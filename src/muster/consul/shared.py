@@ -42,7 +42,9 @@ class Shared(Struct, frozen=True):
     # --- Reading ----------------------------------------------------------------------------------------------------
 
     def options(self, request: Request) -> Options:
-        return queries.parse(request, self.home)
+        """Of a read of the catalog. Raises `Refused`."""
+        queries.datacenter(request, self.home)
+        return queries.parse(request)
 
     def filter(self, text: str, shape: type[Struct]) -> Filter:
         """Raises `Refused`, with the status that Consul gives a bad filter, which is found by its servers and not its agent."""
@@ -79,7 +81,7 @@ class Shared(Struct, frozen=True):
 
 def outputs(registry: Registry) -> Callable[[str], dict[str, str]]:
     """What the checks of an instance said last, by the instance's key."""
-    return lambda key: {tracker.check.name: tracker.said for tracker in registry.machine.checks.of(key)}
+    return lambda key: {tracker.check.name: tracker.said for tracker in registry.trackers(key)}
 
 
 def body_of(request: Request, kind: type[T]) -> T:

@@ -71,7 +71,7 @@ class Reads:
     def _known(self) -> None:
         """A registry that began a moment ago and knows nobody empties no client: all of them keep what they have when asking
         fails, as they do when a Eureka server starts without its peers."""
-        if not self._registry.settled and not len(self._registry.machine.state):
+        if not self._registry.settled and not any(self._registry.entries()):
             raise Unavailable("unsettled", "this registry began a moment ago and has heard of nobody yet")
 
 

@@ -137,7 +137,7 @@ class Views:
         return None
 
     def _services(self) -> list[ServiceKey]:
-        return sorted(key for key in self._registry.machine.state.services() if key.namespace == NAMESPACE)
+        return sorted(key for key in self._registry.services() if key.namespace == NAMESPACE)
 
     def _view(self, key: ServiceKey) -> View:
         return self._registry.snapshot(key).view(LISTED)

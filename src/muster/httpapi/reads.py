@@ -15,7 +15,8 @@ from muster.model import durations, limits, names
 from muster.model.errors import Rejected, Unavailable, invalid
 from muster.model.record import DISCOVERABLE, instance_key
 from muster.observe.history import History
-from muster.registry.registry import Registry, owner_digest
+from muster.registry.owner import owner_digest
+from muster.registry.registry import Registry
 from muster.web.known import Known
 from muster.web.listener import Listener
 from muster.web.message import Request, Response, answer

@@ -17,7 +17,8 @@ from muster.httpapi.detail import detail_of
 from muster.model import durations, limits, names
 from muster.model.errors import Rejected, Unavailable, invalid
 from muster.model.record import instance_key
-from muster.registry.registry import Registry, owner_digest
+from muster.registry.owner import owner_digest
+from muster.registry.registry import Registry
 from muster.web.message import NO_CONTENT, Request, Response, answer
 from muster.wire import answers, registration, strict
 

@@ -57,7 +57,7 @@ class Nameserver:
         self._load()
 
     def _load(self) -> None:
-        self._directory.load(self._registry.machine.state.entries())
+        self._directory.load(self._registry.entries())
 
     @asynccontextmanager
     async def serving(self, sockets: Sockets) -> AsyncIterator[None]:

@@ -7,11 +7,11 @@ durable and visible here. Everything runs on one event loop.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
 
+from muster.core.checks import Tracker
 from muster.core.commands import Command, Revive
 from muster.core.feed import Feed
 from muster.core.guard import HoldReport, Rules
@@ -275,8 +275,16 @@ class Registry:
     def entry(self, key: str) -> Entry | None:
         return self.machine.state.get(key)
 
+    def entries(self) -> Iterable[Entry]:
+        """All that is registered, in no order."""
+        return self.machine.state.entries()
+
     def services(self) -> Iterable[ServiceKey]:
         return self.machine.state.services()
+
+    def trackers(self, key: str) -> Sequence[Tracker]:
+        """The checks of an instance as they are at this moment, which may be ahead of its record."""
+        return self.machine.checks.of(key)
 
     def statuses(self, service: ServiceKey) -> Mapping[Status, int]:
         """How many instances of the service have each status."""
@@ -391,10 +399,3 @@ class Registry:
 
     def wall(self) -> int:
         return self._clock.wall()
-
-
-def owner_digest(secret: str) -> bytes:
-    """What the registry keeps of an owner secret. Secrets are long and random, so one round of BLAKE2b is enough."""
-    return (
-        hashlib.blake2b(secret.encode(), digest_size=16, person=b"muster-owner").digest() if secret else b""
-    )

@@ -134,9 +134,10 @@ NO_CONTENT = Response(204)
 
 
 class MethodNotAllowed(Rejected):
-    """`allow`: the methods there are, which RFC 9110 section 15.5.6 wants said in a header."""
+    """`asked`: the method that is not among them; `allow`: those there are, which RFC 9110 section 15.5.6 wants said in a header."""
 
-    def __init__(self, methods: Collection[str]) -> None:
+    def __init__(self, asked: str, methods: Collection[str]) -> None:
+        self.asked = asked
         self.allow = ", ".join(sorted({*methods, "HEAD"} if "GET" in methods else methods))
         super().__init__("method_not_allowed", f"allowed here: {self.allow}")
 

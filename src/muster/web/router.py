@@ -150,7 +150,7 @@ class Router:
             node = nearer
         found = node.methods.get("GET" if method == "HEAD" else method)
         if found is None:
-            raise MethodNotAllowed(node.methods) if node.methods else _nowhere()
+            raise MethodNotAllowed(method, node.methods) if node.methods else _nowhere()
         assert node.dialect is not None
         route, names = found
         return Match(route, node.dialect, dict(zip(names, map(_decoded, values), strict=True)))

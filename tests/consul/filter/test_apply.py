@@ -13,6 +13,11 @@ class Place(Struct, frozen=True, rename=go_name):
     zone: str
 
 
+class Check(Struct, frozen=True, rename=go_name):
+    status: str
+    tags: tuple[str, ...] = ()
+
+
 class Shape(Struct, frozen=True, rename=go_name):
     service_id: str
     port: int
@@ -20,11 +25,26 @@ class Shape(Struct, frozen=True, rename=go_name):
     tags: tuple[str, ...]
     meta: dict[str, str]
     place: Place | None = None
+    checks: tuple[Check, ...] = ()
 
 
-WEB = Shape("web-1", 80, True, ("blue", "v2"), {"env": "prod", "a b": ""}, Place("a"))
+WEB = Shape(
+    "web-1",
+    80,
+    True,
+    ("blue", "v2"),
+    {"env": "prod", "a b": ""},
+    Place("a"),
+    (Check("passing"), Check("critical", ("x",))),
+)
 
 HOLD = [
+    "Checks.Status == critical",
+    "Checks.Status != critical",
+    "Checks.Status matches `^crit`",
+    "x in Checks.Tags",
+    "Checks.Tags is empty",
+    "Checks is not empty",
     'ServiceID == "web-1"',
     "ServiceID != `web-2`",
     '"eb-" in ServiceID',
@@ -50,6 +70,9 @@ HOLD = [
     "not (Port == 81 or Port == 82) and Ready == true",
 ]
 FAIL = [
+    "Checks.Status == warning",
+    "not Checks.Status == passing",
+    "Checks is empty",
     'ServiceID == "web-2"',
     "Port == 81",
     "Ready == false",

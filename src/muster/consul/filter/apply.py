@@ -2,7 +2,8 @@
 
 The shape is a Struct class of `answers.py`: which selectors there are follows from its fields, under the names they have in
 JSON. What a kind of value can be asked for is go-bexpr's table: texts equal, contain and match; lists and maps contain and are
-empty; numbers and booleans equal.
+empty; numbers and booleans equal. A selector that goes through a list of objects (`Checks.Status`) stands for a value of each, and
+one that fits is enough, for `!=` too. Errors are in go-bexpr's words, as a real agent was seen to say them.
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from .pattern import Pattern
 
 T = TypeVar("T")
 Test = Callable[[Any], bool]
-Get = Callable[[Any], Any]
-Kind = Literal["text", "number", "flag", "list", "map"]
+Step = Callable[[Any], Iterable[Any]]
+"""From a value to what one name of a selector leads to."""
+Kind = Literal["text", "number", "flag", "list", "map", "objects", "object", "any"]
 
 _ABSENT: Final = object()
 _IF_ABSENT: Final = frozenset({"!=", "not in", "is empty", "not matches"})
@@ -33,7 +35,13 @@ _ALLOWED: Final[dict[Kind, frozenset[str]]] = {
     "flag": frozenset({"==", "!="}),
     "list": frozenset({"in", "not in", "is empty", "is not empty"}),
     "map": frozenset({"in", "not in", "is empty", "is not empty"}),
+    "objects": frozenset({"is empty", "is not empty"}),
+    "object": frozenset(),
+    "any": frozenset(),
 }
+_OPERATORS: Final = {"==": "Equal", "!=": "Not Equal"}
+"""How go-bexpr calls operators in its errors; the others by their own words, capitalized."""
+_PARSERS: Final[dict[Kind, str]] = {"number": "ParseInt", "flag": "ParseBool"}
 _FLAGS: Final = {
     **dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), True),
     **dict.fromkeys(("0", "f", "F", "false", "FALSE", "False"), False),
@@ -96,17 +104,24 @@ def _test(expression: Expression, shape: type[Struct]) -> Test:
 
 
 def _matched(match: Match, shape: type[Struct]) -> Test:
-    get, kind = _selected(match.selector, shape)
+    steps, kind = _selected(match.selector, shape)
     if match.operator not in _ALLOWED[kind]:
-        name = ".".join(match.selector)
-        raise BadFilter(f"Invalid match operator {match.operator!r} for selector {name!r}")
+        operator = _OPERATORS.get(match.operator, match.operator.title())
+        raise BadFilter(f'Invalid match operator "{operator}" for selector "{".".join(match.selector)}"')
     test, if_absent = _compare(match, kind), match.operator in _IF_ABSENT
 
     def matched(value: Any) -> bool:
-        found = get(value)
-        return if_absent if found is _ABSENT else test(found)
+        return any(if_absent if found is _ABSENT else test(found) for found in _found(value, steps))
 
     return matched
+
+
+def _found(value: Any, steps: list[Step]) -> list[Any]:
+    """What a selector stands for: one value, or one of each object of a list."""
+    found = [value]
+    for step in steps:
+        found = [each for one in found for each in (step(one) if one is not _ABSENT else (_ABSENT,))]
+    return found
 
 
 def _compare(match: Match, kind: Kind) -> Test:
@@ -114,10 +129,10 @@ def _compare(match: Match, kind: Kind) -> Test:
     wanted = match.value
     match match.operator:
         case "==":
-            same = _coerced(wanted, kind)
+            same = _coerced(match, kind)
             return lambda value: bool(value == same)
         case "!=":
-            same = _coerced(wanted, kind)
+            same = _coerced(match, kind)
             return lambda value: bool(value != same)
         case "in":
             return lambda value: wanted in value
@@ -134,37 +149,45 @@ def _compare(match: Match, kind: Kind) -> Test:
             return lambda value: not pattern.search(value)
 
 
-def _coerced(value: str, kind: Kind) -> str | float | bool:
-    if kind == "number":
-        try:
-            return float(value)
-        except ValueError:
-            raise BadFilter(f"error coercing the value {value!r} to a number") from None
-    if kind == "flag":
-        if value not in _FLAGS:
-            raise BadFilter(f"error coercing the value {value!r} to a boolean")
-        return _FLAGS[value]
-    return value
+def _coerced(match: Match, kind: Kind) -> str | float | bool:
+    """The value of `match` as one of this kind. Raises `BadFilter`."""
+    if kind not in _PARSERS:
+        return match.value
+    try:
+        return float(match.value) if kind == "number" else _FLAGS[match.value]
+    except (ValueError, KeyError):
+        raise BadFilter(
+            f'Failed to coerce value "{match.value}" for selector "{".".join(match.selector)}": '
+            f'strconv.{_PARSERS[kind]}: parsing "{match.value}": invalid syntax'
+        ) from None
 
 
-def _selected(selector: tuple[str, ...], shape: type[Struct]) -> tuple[Get, Kind]:
-    """How to get at a selector's value, and what kind it is of. Raises `BadFilter` for one that the shape does not have."""
+def _selected(selector: tuple[str, ...], shape: type[Struct]) -> tuple[list[Step], Kind]:
+    """The steps to what a selector names, and of what kind that is. Raises `BadFilter` for one that the shape does not have."""
     kind: Any = shape
-    steps: list[Get] = []
-    for name in selector:
+    steps: list[Step] = []
+    for number, name in enumerate(selector, 1):
+        if _kind(kind) == "objects":
+            kind = _bare(get_args(kind)[0])
+            steps.append(_elements)
+        match _kind(kind):
+            case "map":
+                kind = get_args(kind)[1]
+                steps.append(_item(name))
+            case "object":
+                field = next((f for f in msgspec.structs.fields(kind) if f.encode_name == name), None)
+                if field is None:
+                    raise _unknown(selector[:number])
+                kind = field.type
+                steps.append(_field(field.name))
+            case _:
+                raise _unknown(selector[:number])
         kind = _bare(kind)
-        if get_origin(kind) is dict:
-            kind = get_args(kind)[1]
-            steps.append(_item(name))
-        elif isinstance(kind, type) and issubclass(kind, Struct):
-            field = next((f for f in msgspec.structs.fields(kind) if f.encode_name == name), None)
-            if field is None:
-                raise BadFilter(f"Selector {'.'.join(selector)!r} is not valid")
-            kind = field.type
-            steps.append(_field(field.name))
-        else:
-            raise BadFilter(f"Selector {'.'.join(selector)!r} is not valid")
-    return _chain(steps), _kind(_bare(kind), selector)
+    return steps, _kind(kind)
+
+
+def _unknown(selector: tuple[str, ...]) -> BadFilter:
+    return BadFilter(f'Selector "{".".join(selector)}" is not valid')
 
 
 def _bare(kind: Any) -> Any:
@@ -174,29 +197,37 @@ def _bare(kind: Any) -> Any:
     return kind
 
 
-def _kind(kind: Any, selector: tuple[str, ...]) -> Kind:
-    origin = get_origin(kind) or kind
-    kinds: dict[Any, Kind] = {str: "text", Literal: "text", bool: "flag", int: "number", float: "number"}
-    kinds |= {list: "list", tuple: "list", dict: "map"}
-    if origin not in kinds:
-        raise BadFilter(f"Selector {'.'.join(selector)!r} is not valid: it holds fields, name one of them")
-    return kinds[origin]
+_KINDS: Final[dict[Any, Kind]] = {
+    **dict.fromkeys((str, Literal), "text"),
+    **dict.fromkeys((int, float), "number"),
+    **dict.fromkeys((list, tuple), "list"),
+    bool: "flag",
+    dict: "map",
+}
 
 
-def _field(name: str) -> Get:
-    return lambda value: getattr(value, name)
+def _kind(kind: Any) -> Kind:
+    if _is_object(kind):
+        return "object"
+    found = _KINDS.get(get_origin(kind) or kind, "any")
+    return "objects" if found == "list" and _is_object(get_args(kind)[0]) else found
 
 
-def _item(name: str) -> Get:
-    return lambda value: value.get(name, _ABSENT)
+def _is_object(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Struct)
 
 
-def _chain(steps: list[Get]) -> Get:
-    def get(value: Any) -> Any:
-        for step in steps:
-            if value is None or value is _ABSENT:
-                return _ABSENT
-            value = step(value)
-        return _ABSENT if value is None else value
+def _field(name: str) -> Step:
+    def step(value: Any) -> Iterable[Any]:
+        found = getattr(value, name)
+        return (_ABSENT if found is None else found,)
 
-    return get
+    return step
+
+
+def _item(name: str) -> Step:
+    return lambda value: (value.get(name, _ABSENT),)
+
+
+def _elements(value: Any) -> Iterable[Any]:
+    return value  # type: ignore[no-any-return]

@@ -260,4 +260,6 @@ class _Compiler:
         return False
 
     def _bad(self, what: str) -> BadFilter:
-        return BadFilter(f"error parsing regexp: {what}: `{self._text}`")
+        """In Go's words."""
+        told = f"error parsing regexp: {what}: `{self._text}`"
+        return BadFilter(f'Failed to compile regular expression "{self._text}": {told}')
