@@ -213,6 +213,9 @@ class Registry:
     def now(self) -> float:
         return self._clock.now()
 
+    def wall(self) -> int:
+        return self._clock.wall()
+
     async def _keep_time(self) -> None:
         """Tick when something is due, and often enough to notice a pause."""
         while True:
@@ -276,14 +279,13 @@ class Registry:
         return self.machine.state.get(key)
 
     def entries(self) -> Iterable[Entry]:
-        """All that is registered, in no order."""
         return self.machine.state.entries()
 
     def services(self) -> Iterable[ServiceKey]:
         return self.machine.state.services()
 
     def trackers(self, key: str) -> Sequence[Tracker]:
-        """The checks of an instance as they are at this moment, which may be ahead of its record."""
+        """The checks of an instance as they are now, which may be ahead of its record."""
         return self.machine.checks.of(key)
 
     def statuses(self, service: ServiceKey) -> Mapping[Status, int]:
@@ -396,6 +398,3 @@ class Registry:
         """An operator ends a hold (None: the registry's own). Raises `Rejected`."""
         if not self.machine.guard.release(zone):
             raise Rejected("not_held", "nothing is held there", field="zone")
-
-    def wall(self) -> int:
-        return self._clock.wall()
