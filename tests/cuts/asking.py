@@ -91,14 +91,14 @@ async def head(reader: asyncio.StreamReader) -> tuple[int, dict[str, str]]:
     return int(first.split()[1]), {name.lower(): value.strip().lower() for name, _, value in pairs}
 
 
-async def events(host: str, path: str, silence: float) -> AsyncIterator[sse.Message]:
-    """The messages of a stream until it breaks or says nothing for `silence` s: `Away`."""
+async def events(host: str, path: str, silence: float) -> AsyncIterator[tuple[str, sse.Message]]:
+    """The messages of a stream, with the epoch of the answer's head, until it breaks or says nothing for `silence` s: `Away`."""
     writer = None
     try:
         async with asyncio.timeout(silence):
             reader, writer = await asyncio.open_connection(host, 8500, limit=LIMIT)
             writer.write(request(host, "GET", path))
-            status, _ = await head(reader)
+            status, headers = await head(reader)
         if status != 200:
             raise Away(f"{host}: {status}")
         parser = sse.Parser()
@@ -109,7 +109,7 @@ async def events(host: str, path: str, silence: float) -> AsyncIterator[sse.Mess
             if not size:
                 raise Away(f"{host} ended the stream")
             for message in parser.feed(received[:-2]):
-                yield message
+                yield headers["muster-epoch"], message
     except (OSError, EOFError, TimeoutError, ValueError) as error:
         raise Away(f"{host}: {type(error).__name__} {error}") from None
     finally:

@@ -88,9 +88,8 @@ class _Checker:
             yield from self._up_to(follower, state.epoch, state.service, state.revision, state.view)
             yield from self._agreed(follower, state)
         if note.kind == "alive":
-            epoch, revision = position(note.mark)
             for service, view in follower.services.items():
-                yield from self._up_to(follower, epoch, service, revision, view)
+                yield from self._up_to(follower, note.epoch, service, position(note.mark)[1], view)
 
     def _up_to(
         self, follower: Follower, epoch: str, service: str, revision: int, view: View

@@ -148,6 +148,7 @@ def etcd_is_out_of_space(country: Country, seconds: float) -> None:
 def etcd_is_put_back(country: Country, seconds: float) -> tuple[float, float]:
     """To a snapshot of some time ago, all members, by the book. Between which moments the acknowledged is gone."""
     snapshot = country.folder / "snapshot"
+    pass_(seconds / 5)  # something is in it
     began = time.monotonic()
     country.ctl("snapshot", "save", str(snapshot), at=country.etcd[0])
     pass_(seconds)

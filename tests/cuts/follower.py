@@ -43,7 +43,7 @@ def position(mark: str) -> tuple[str, int]:
 
 
 class Follower:
-    """`state` is set after a message that completed one; `epoch` and `revision` are those of the last mark."""
+    """`state` is set after a message that completed one; `revision` is that of the last mark."""
 
     def __init__(self, by: str) -> None:
         self.by = by
@@ -113,13 +113,12 @@ class Follower:
             yield self._broken("ordered", f"{said} after {known}")
 
     def _complete(self, note: Told) -> Iterator[Violation]:
-        epoch = position(note.mark)[0]
         before = self.at.get(note.service, 0)
-        if epoch == self.epoch and note.revision < before:
+        if note.revision < before:
             yield self._broken("ordered", f"{note.service} at {note.revision} after {before}")
         view = self.services[note.service] = self._coming.pop(note.service)
         self.at[note.service] = note.revision
-        self.state = State(epoch, note.service, note.revision, view, note)
+        self.state = State(note.epoch, note.service, note.revision, view, note)
 
     def _pulse(self, note: Told) -> Iterator[Violation]:
         held = (said for view in self.services.values() for said in view.values())
@@ -128,14 +127,14 @@ class Follower:
             yield self._broken("reliable", f"the digest is {digest}, and {note.digest} at {note.revision}")
 
     def _mark(self, note: Told) -> Iterator[Violation]:
-        if not note.mark:
-            return  # a page of the first state
+        if self.epoch and note.epoch != self.epoch:
+            yield self._broken("ordered", f"the epoch {note.epoch} without a reset")
+        self.epoch = note.epoch
         epoch, revision = position(note.mark)
-        if epoch == self.epoch and revision < self.revision:
-            yield self._broken("ordered", f"the mark {revision} after {self.revision}")
-        if self.epoch and epoch != self.epoch and note.kind != "reset":
-            yield self._broken("ordered", f"the epoch {epoch} without a reset")
-        self.epoch, self.revision = epoch, revision
+        if epoch == note.epoch:  # otherwise it has none yet
+            if revision < self.revision:
+                yield self._broken("ordered", f"the mark {revision} after {self.revision}")
+            self.revision = revision
 
     def _broken(self, promise: str, said: str) -> Violation:
         return Violation(promise, self.by, said)

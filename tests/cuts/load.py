@@ -40,8 +40,9 @@ from muster.wire.view import InstanceView
 TTL_S: Final = 6.0
 BEAT_S: Final = 1.0
 DEAD_EVERY_S: Final = 4.0
+LIVE_TASKS: Final = 3
 LIVE_IDS: Final = 20
-"""So many, three times: were the dead more than some percent of all, the guard would hold them."""
+"""Of each task: were the dead more than some percent of all, the guard would hold them."""
 SILENCE_S: Final = 5.0
 AGAIN_S: Final = 0.2
 SETTLE_S: Final = 90.0
@@ -62,6 +63,7 @@ class Load:
         self._rate, self._watchers = rate, watchers
         self._over = asyncio.Event()
         self._told_all = asyncio.Event()
+        self._there = asyncio.Semaphore(0)
         self._positions: dict[str, tuple[str, int]] = {}
         self._dead: set[tuple[str, str]] = set()
 
@@ -74,7 +76,7 @@ class Load:
             writing = [
                 group.create_task(self._register(n, self._rate / registrars)) for n in range(registrars)
             ]
-            writing += [group.create_task(self._live(n)) for n in range(3)]
+            writing += [group.create_task(self._live(n)) for n in range(LIVE_TASKS)]
             writing.append(group.create_task(self._die()))
             watching = [group.create_task(self._watch(n)) for n in range(self._watchers)]
             await self._begun()
@@ -88,6 +90,8 @@ class Load:
 
     async def _begun(self) -> None:
         await self._told_all.wait()
+        for _ in range(LIVE_TASKS):
+            await self._there.acquire()
         self.note(Ready(time.monotonic()))
         self._file.flush()
 
@@ -148,14 +152,18 @@ class Load:
         service = self._services[number % len(self._services)]
         ids = [f"{LIVE}{number}-{n}" for n in range(LIVE_IDS)]
         callers = Callers(self._replicas)
+        bodies = {id: described(service, id, 1) | {"ttl": TTL_S} for id in ids}
         for turn, id in enumerate(ids):
-            await self._insist(callers, turn, described(service, id, 1) | {"ttl": TTL_S}, 1)
+            await self._insist(callers, turn, bodies[id], 1)
+        self._there.release()
         for turn in count():
             await asyncio.sleep(BEAT_S)
             for place, id in enumerate(ids):
-                await self._beat(callers, turn + place, id)
+                if not await self._beat(callers, turn + place, id):
+                    await self._insist(callers, turn, bodies[id], 1)
 
-    async def _beat(self, callers: Callers, turn: int, id: str) -> None:
+    async def _beat(self, callers: Callers, turn: int, id: str) -> bool:
+        """Renew. False: it has to register again."""
         for caller in callers.in_turn(turn):
             try:
                 status, said = await caller.ask("PUT", f"/heartbeat/{id}", within=0.5)
@@ -163,9 +171,11 @@ class Load:
                 callers.away(caller)
                 continue
             if status == 204:
-                return
+                return True
             if status != 503:
                 self.note(Refused(time.monotonic(), id, f"heartbeat: {status} {said}"))
+                return False
+        return True
 
     async def _die(self) -> None:
         callers = Callers(self._replicas)
@@ -190,21 +200,23 @@ class Load:
             self.note(Opened(time.monotonic(), by, host, mark))
             path = f"/watch?{query}" + (f"&after={mark}" if mark else "")
             try:
-                async for message in events(host, path, SILENCE_S):
-                    mark = message.id or mark
-                    self._told(by, message)
+                epoch = ""
+                async for head, message in events(host, path, SILENCE_S):
+                    mark, epoch = message.id or mark, self._told(by, epoch or head, message)
             except Away:
                 await asyncio.sleep(AGAIN_S)
 
-    def _told(self, by: str, message: Any) -> None:
+    def _told(self, by: str, epoch: str, message: Any) -> str:
+        """The epoch that goes on from here."""
         event = told.decode(message.event, message.data)
-        if isinstance(event, told.PolicyEvent | told.AckEvent | told.GoAwayEvent) or event is None:
-            return
-        self.note(spoken(by, message, event))
-        epoch, _, revision = message.id.rpartition(":")
-        self._positions[by] = (epoch, int(revision or 0))
+        if event is None or isinstance(event, told.PolicyEvent | told.AckEvent | told.GoAwayEvent):
+            return epoch
+        epoch = event.epoch if isinstance(event, told.ResetEvent) else epoch
+        self.note(spoken(by, epoch, message, event))
+        self._positions[by] = (epoch, int(message.id.rpartition(":")[2] or 0))
         if len(self._positions) == self._watchers:
             self._told_all.set()
+        return epoch
 
     # --- The end ----------------------------------------------------------------------------------------------------
 
@@ -259,7 +271,7 @@ def described(service: str, id: str, serial: int) -> dict[str, Any]:
     return said | {"incarnation": str(serial), "metadata": {SERIAL: str(serial)}}
 
 
-def spoken(by: str, message: Any, event: Any) -> Told:
+def spoken(by: str, epoch: str, message: Any, event: Any) -> Told:
     """A message as it is written down."""
     instances = [each for each in getattr(event, "instances", ()) if isinstance(each, InstanceView)]
     gone = [each for each in getattr(event, "instances", ()) if isinstance(each, told.Gone)]
@@ -267,6 +279,7 @@ def spoken(by: str, message: Any, event: Any) -> Told:
         time.monotonic(),
         by,
         message.event,
+        epoch,
         message.id,
         revision=getattr(event, "revision", 0),
         service=getattr(event, "service", ""),

@@ -55,11 +55,13 @@ class Opened(Struct, frozen=True, tag="opened", tag_field="what"):
 
 
 class Told(Struct, frozen=True, tag="told", tag_field="what", omit_defaults=True):
-    """A message of a stream. `mark`: the id it came with, `epoch:revision`; `gone`: (id, why)."""
+    """A message of a stream. `epoch`: the history that is told, as the answer's head said, or the last reset; `mark`: the id the
+    message came with, or the last one before it, `epoch:revision`; `gone`: (id, why)."""
 
     at: float
     by: str
     kind: str
+    epoch: str
     mark: str
     revision: int = 0
     service: str = ""

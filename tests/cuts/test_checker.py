@@ -24,8 +24,8 @@ def wrote(said: Said, at: float = 0.0, epoch: str = "e") -> Wrote:
 
 
 def told(kind: str, revision: int, *instances: Said, by: str = "w", **more: object) -> Told:
-    mark = more.pop("mark", f"e:{revision}")
-    return Told(0.0, by, kind, mark, revision, "web", instances, **more)  # type: ignore[arg-type]
+    mark, epoch = more.pop("mark", f"e:{revision}"), more.pop("epoch", "e")
+    return Told(0.0, by, kind, epoch, mark, revision, "web", instances, **more)  # type: ignore[arg-type]
 
 
 def alive(revision: int, *held: Said, by: str = "w") -> Told:
@@ -60,7 +60,7 @@ KEPT: dict[str, tuple[Note, ...]] = {
     ),
     "a stream begun again with a snapshot": (*BEGUN, opened("e:2"), wrote(A2), told("snapshot", 3, A2, B)),
     "another history, of lower revisions": (
-        *BEGUN, told("reset", 0, mark="f:0"), wrote(A, epoch="f"), told("snapshot", 1, A, mark="f:1"),
+        *BEGUN, told("reset", 0, epoch="f", mark="e:2"), wrote(A, epoch="f"), told("snapshot", 1, A, epoch="f", mark="f:1"),
     ),
     "a registration whose answer was lost": (wrote(A), opened(), told("snapshot", 3, A2), ending(A2)),
     "somebody dead who has left": (wrote(Said("dead-1", 1, 1, 1)), ending(A)),
@@ -79,7 +79,7 @@ BROKEN: dict[str, tuple[str, tuple[Note, ...]]] = {
         "ordered", (opened(), told("snapshot", 3, A2), opened("e:3"), told("snapshot", 1, A)),
     ),
     "an instance of a later state": ("ordered", (opened(), told("snapshot", 2, A3))),
-    "another epoch without a reset": ("ordered", (*BEGUN, told("snapshot", 3, A, mark="f:3"))),
+    "another epoch without a reset": ("ordered", (*BEGUN, told("snapshot", 3, A, epoch="f", mark="f:3"))),
     "an upsert twice": ("unique", (*BEGUN, told("upsert", 3, A2), told("upsert", 3, A2))),
     "an upsert repeated after resuming": (
         "unique", (*BEGUN, told("upsert", 3, A2), opened("e:3"), told("resumed", 3), told("upsert", 3, A2)),
