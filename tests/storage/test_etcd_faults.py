@@ -191,6 +191,31 @@ async def test_an_etcd_that_is_put_back_begins_another_history(own: Cluster, tmp
 
 
 @pytest.mark.fault
+async def test_an_etcd_that_is_put_back_and_written_at_once_begins_another_history(
+    own: Cluster, tmp_path: Path
+) -> None:
+    """It is as far again as it was before anybody looks: only the revision of an answer tells."""
+    (member,) = own.members
+    store = await opened(own)
+    await commit(store, put("kept"))
+    own.stop()
+    shutil.copytree(member.folder / member.name, tmp_path / "saved")
+    member.start().wait()
+    await insist(store, "lost")
+    tail = store.tail((await store.load()).revision)
+    own.stop()
+    shutil.rmtree(member.folder / member.name)
+    shutil.copytree(tmp_path / "saved", member.folder / member.name)
+    member.start().wait()
+    for n in range(5):
+        await insist(store, f"after-{n}")
+    async with asyncio.timeout(20):
+        assert isinstance([event async for event in tail][-1], EpochChanged)
+    assert set(await values(store)) == {"kept", *(f"after-{n}" for n in range(5))}
+    await store.close()
+
+
+@pytest.mark.fault
 async def test_an_etcd_that_was_emptied_begins_another_history_above_the_old(own: Cluster) -> None:
     store = await opened(own)
     for key in "abc":

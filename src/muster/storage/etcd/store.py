@@ -42,6 +42,7 @@ UNCOMPACTED = (
     "nobody compacts this etcd: its database grows until its quota is used up and every write fails. "
     "Start etcd with --auto-compaction-retention=1h"
 )
+PUT_BACK = "etcd was put back to an older state: a new history begins, and every reader is told"
 
 
 class EtcdStore:
@@ -124,6 +125,7 @@ class EtcdStore:
         self._accepted += 1
         try:
             async with self._turn:
+                epoch = self._history.epoch
                 outcome = await self._transact(batch)
         finally:
             self._accepted -= 1
@@ -131,6 +133,8 @@ class EtcdStore:
         if isinstance(outcome, Committed):
             self._committed = max(self._committed, outcome.revision)
             await self._history.until(outcome.revision)
+            if self._history.epoch != epoch:
+                return Unknown("etcd was put back before this write was told: it may be gone with what was there")
             await asyncio.sleep(0)  # tails run first: nobody learns of a commit before they could
             if self._on_commit:
                 self._on_commit(self._loop.time() - began)
@@ -165,6 +169,7 @@ class EtcdStore:
 
     async def _transact(self, batch: Batch) -> Outcome:
         layout, problem = self.layout, ""
+        known = max(self._highest, self._watch_from)
         for _ in self.client.location.targets:
             try:
                 answer = await self.client.call(TXN, transactions.request(batch, layout))
@@ -175,6 +180,9 @@ class EtcdStore:
                 if failed.meaning is Meaning.ELSEWHERE:
                     continue
                 break
+            if answer.header.revision < known + answer.succeeded:
+                await self._begin_again(layout)
+                return Unknown(PUT_BACK)
             self._highest = max(self._highest, answer.header.revision)
             match transactions.outcome(answer, batch, layout):
                 case transactions.EpochGone():
@@ -274,6 +282,12 @@ class EtcdStore:
         if at.layout != self.layout:
             self._settle(at)
 
+    async def _begin_again(self, layout: Layout) -> None:
+        """Etcd is behind what it said before: what it says from here on is another history, even where it gets as far again."""
+        if layout is self.layout:
+            self._warn(PUT_BACK)
+            await self._look_again(stale=layout.epoch.name)
+
     def _settle(self, at: Found) -> None:
         self.layout = at.layout
         self._highest = self._watch_from = at.theirs
@@ -312,8 +326,7 @@ class EtcdStore:
             return
         self.contact = asked
         if home is not None and header.revision < highest:
-            self._warn("etcd was put back to an older state: a new history begins, and every reader is told")
-            await self._look_again(stale=layout.epoch.name)
+            await self._begin_again(layout)
         elif (_mod(home), _mod(epoch)) != (layout.home_at, layout.epoch_at):
             await self._look_again()
         else:
