@@ -31,7 +31,7 @@ PARTS: Final = ("netns", "ip", "nft", "etcd", "etcdctl", "curl")
 """Each is missed loudly (`tests/parts.py`)."""
 LONG_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.1
-END_S: Final = 240.0
+END_S: Final = 400.0
 TOKEN: Final = "country"
 PREFIX: Final = "country"
 

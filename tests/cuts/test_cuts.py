@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.cuts.checker import NEVER, Interval, violations
-from tests.cuts.country import Country
+from tests.cuts.country import Country, pass_
 from tests.cuts.faults import (
     FAULTS,
     SLICE,
@@ -27,6 +27,8 @@ FULL = {"rate": 500.0, "watchers": 200, "services": 50}
 QUOTA = ("--quota-backend-bytes", str(24 << 20))
 FOR_FIVE_MINUTES_S = 300.0
 EVERY_S = 10.0
+AFTER_S = 5.0
+"""The load goes on for so long when all is well again."""
 
 
 def hold(notes: list[Note], forgotten: Interval = NEVER) -> None:
@@ -45,6 +47,7 @@ def test_a_slice_of_all_faults(tmp_path: Path) -> None:
         with country.load(**LITTLE) as notes:
             for fault, seconds in SLICE:
                 fault(country, seconds)
+            pass_(AFTER_S)
         hold(notes())
 
 
@@ -54,6 +57,7 @@ def test_each_fault_under_full_load(tmp_path: Path, fault: Fault, seconds: float
     with Country(tmp_path) as country:
         with country.load(**FULL) as notes:
             fault(country, seconds)
+            pass_(AFTER_S)
         hold(notes())
 
 

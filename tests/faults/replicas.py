@@ -38,6 +38,13 @@ class Replica:
         assert self.process
         self.process.send_signal(number)
 
+    def stop(self, within: float) -> None:
+        """As an upgrade does: it ends by itself."""
+        self.signal(signal.SIGTERM)
+        assert self.process
+        assert self.process.wait(within) == 0
+        self.process = None
+
     def kill(self) -> None:
         if self.process:
             self.process.kill()
