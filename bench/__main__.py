@@ -19,6 +19,7 @@ NAMES = (
         "heartbeat",
         "register",
         "replicas",
+        "outages",
         "crash",
         "fanout",
         "blocking",

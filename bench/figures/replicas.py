@@ -5,22 +5,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from http.client import HTTPConnection
 from itertools import count
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from msgspec import Struct
 
-from bench import cores
+from bench.etcd import running_etcd
 from bench.figure import Number, Scale, quantile, ratios
 from bench.figures.register import REQUESTS
-from bench.process import program, until_ready
-from bench.registry import Registry, free_port, registry
+from bench.registry import Registry, registry
 from bench.wrk import wrk
 
 REPLICAS = 3
@@ -43,7 +40,7 @@ SIZES = {"full": Size(3, 5, 300), "quick": Size(2, 3, 150), "tiny": Size(1, 1, 1
 def measure(scale: Scale) -> Sequence[Number]:
     size = SIZES[scale]
     with ExitStack() as stack:
-        etcd = stack.enter_context(_etcd())
+        etcd = stack.enter_context(running_etcd()).port
         replicas = [
             stack.enter_context(registry(store=f"etcd://127.0.0.1:{etcd}/bench")) for _ in range(REPLICAS)
         ]
@@ -63,30 +60,6 @@ def measure(scale: Scale) -> Sequence[Number]:
             beside=across,
         ),
     ]
-
-
-@contextmanager
-def _etcd() -> Iterator[int]:
-    """One member; the port it serves."""
-    port, peer = free_port(), free_port()
-    client, other = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
-    with TemporaryDirectory(prefix="muster-bench-etcd-") as directory:
-        command = [
-            *(
-                "etcd",
-                "--data-dir",
-                directory,
-                "--initial-cluster",
-                f"default={other}",
-                "--log-level",
-                "error",
-            ),
-            *("--listen-client-urls", client, "--advertise-client-urls", client),
-            *("--listen-peer-urls", other, "--initial-advertise-peer-urls", other),
-        ]
-        with program(cores.on_server(*command), stderr=Path("/dev/null").open("wb")) as running:
-            until_ready(f"{client}/health", running.process)
-            yield port
 
 
 def _registering(replicas: Sequence[Registry], size: Size) -> float:

@@ -16,6 +16,7 @@ PARTS = {
     "heartbeat": ("nginx", "wrk"),
     "register": ("wrk",),
     "replicas": ("wrk", "etcd"),
+    "outages": ("wrk", "etcd", "etcdctl"),
     "dns": ("knotd", "dnsperf"),
 }
 
