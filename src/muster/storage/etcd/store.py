@@ -134,7 +134,9 @@ class EtcdStore:
             self._committed = max(self._committed, outcome.revision)
             await self._history.until(outcome.revision)
             if self._history.epoch != epoch:
-                return Unknown("etcd was put back before this write was told: it may be gone with what was there")
+                return Unknown(
+                    "etcd was put back before this write was told: it may be gone with what was there"
+                )
             await asyncio.sleep(0)  # tails run first: nobody learns of a commit before they could
             if self._on_commit:
                 self._on_commit(self._loop.time() - began)
