@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -73,7 +74,10 @@ def _crash(ours: Registry, crowd: Crowd, id: str) -> list[float]:
 def _instance(ours: Registry, id: str, port: int) -> Iterator[Program]:
     muster = [sys.executable, "-m", "muster", "run", "--url", ours.url, "--service", "web", "--id", id]
     victim = [sys.executable, "-m", "bench.victim", str(port)]
-    with program(cores.on_load(*muster, "--port", str(port), "--", *victim)) as wrapper:
+    command = cores.on_load(*muster, "--port", str(port), "--", *victim)
+    with program(
+        command, stderr=subprocess.DEVNULL
+    ) as wrapper:  # its lines are for people, not for this table
         yield wrapper
 
 

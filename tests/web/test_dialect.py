@@ -18,12 +18,12 @@ from muster.server.settings import Address
 from muster.server.sockets import listening
 from muster.web.access import Gate
 from muster.web.asgi import App
-from muster.web.dialect import Dialect, Surface
+from muster.web.dialect import Dialect
 from muster.web.known import Known
 from muster.web.listener import Listener
 from muster.web.message import Headers, Request, Response
 from muster.web.protocol import bound_to
-from muster.web.router import Route, Router
+from muster.web.router import Route, Router, Surface
 
 LIMIT = 1_000
 TOKEN = b"a-token-of-an-operator"

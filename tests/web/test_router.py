@@ -4,9 +4,9 @@ import pytest
 
 from muster.httpapi.problems import NATIVE
 from muster.model.errors import Rejected, Unavailable
-from muster.web.dialect import Dialect, Surface
+from muster.web.dialect import Dialect
 from muster.web.message import Headers, MethodNotAllowed, Request, Response
-from muster.web.router import Route, Router
+from muster.web.router import Route, Router, Surface
 
 
 def plain(error: Rejected | Unavailable, headers: Headers) -> Response:

@@ -26,7 +26,7 @@ class Wire:
 def lose_one(running: Running) -> None:
     asked = Subscription((ServiceKey("default", "web"),), DEFAULT, (), False, None)
     watch, wire = Watch(running.registry, Shared(), asked, "s1", "127.0.0.1:1"), Wire()
-    stream = Stream(running.listener, watch, ())
+    stream = Stream(running.listener.pulse, watch, ())
     stream.start(wire, b"")
     wire.close()
     running.listener.lost(stream)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from muster.model import limits
-from muster.web.dialect import Surface
 from muster.web.message import Request, Response
-from muster.web.router import Handler, Route
+from muster.web.router import Handler, Route, Surface
 
 from .agent_reads import AgentReads, unknown_agent_service
 from .agent_writes import AgentWrites, unknown_check, unknown_service

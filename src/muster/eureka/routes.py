@@ -10,9 +10,9 @@ from typing import Final
 from muster.model import limits, names
 from muster.model.errors import CODES, Rejected, Unavailable
 from muster.registry.registry import Registry
-from muster.web.dialect import Dialect, Surface, bearer
+from muster.web.dialect import Dialect, bearer
 from muster.web.message import Headers, MethodNotAllowed, Request, Response
-from muster.web.router import Parameter, Route
+from muster.web.router import Parameter, Route, Surface
 
 from .info import InstanceInfo
 from .reads import Reads

@@ -30,7 +30,7 @@ class Streams:
         self._opened += 1
         registry, name = self._registry, f"{self._registry.new_token()}-{self._opened}"
         headers = [(b"muster-subscriber", name.encode()), (b"muster-epoch", registry.epoch.encode())]
-        return Stream(self._listener, Watch(registry, self._shared, asked, name, address), headers)
+        return Stream(self._listener.pulse, Watch(registry, self._shared, asked, name, address), headers)
 
     def _reset(self, reason: str) -> None:
         for watch in self.watches():

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.model.errors import Unavailable
-
-if TYPE_CHECKING:
-    from muster.core.state import ServiceKey
-    from muster.registry.hub import Hub
+from muster.registry.hub import Hub
 
 
 async def within(seconds: float, event: asyncio.Event) -> None:

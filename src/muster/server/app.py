@@ -52,10 +52,9 @@ from muster.storage.memory import MemoryStore
 from muster.storage.sqlite import FILE_NAME, SqliteStore, StoreRefused
 from muster.web.access import Gate
 from muster.web.asgi import App
-from muster.web.dialect import Surface
 from muster.web.listener import Listener
 from muster.web.protocol import bound_to
-from muster.web.router import Router
+from muster.web.router import Router, Surface
 
 log = structlog.get_logger("muster")
 

@@ -17,8 +17,8 @@ from muster.consul.shared import Shared, outputs
 from muster.consul.views import Views
 from muster.registry.registry import Registry
 from muster.server.settings import Settings
-from muster.web.dialect import Surface
 from muster.web.listener import Listener
+from muster.web.router import Surface
 
 
 def consul(registry: Registry, listener: Listener, settings: Settings) -> Surface:

@@ -22,8 +22,9 @@ from muster.server.config import BadConfig
 from muster.server.settings import Address, Settings
 from muster.server.tokens import Tokens
 from muster.storage.etcd.location import Credentials, parse
-from muster.web.dialect import Dialect, Surface, bearer
+from muster.web.dialect import Dialect, bearer
 from muster.web.message import Request
+from muster.web.router import Surface
 
 if TYPE_CHECKING:
     from muster.storage.etcd.store import EtcdStore

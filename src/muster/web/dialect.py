@@ -11,7 +11,6 @@ from msgspec import Struct
 
 from muster.model.errors import Rejected, Unavailable
 from muster.web.message import Headers, Request, Response
-from muster.web.router import Route
 
 
 def bearer(request: Request) -> bytes | None:
@@ -28,11 +27,3 @@ class Dialect(Struct, frozen=True):
     refusal: Callable[[Rejected | Unavailable, Headers], Response]
     token: Callable[[Request], bytes | None] = bearer
     media: frozenset[str] | None = None
-
-
-class Surface(Struct, frozen=True):
-    """What one dialect serves. Below the `prefixes` it also answers for paths that lead nowhere."""
-
-    dialect: Dialect
-    routes: tuple[Route, ...]
-    prefixes: tuple[str, ...]

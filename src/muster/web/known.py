@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from muster.model import limits
 from muster.web.message import Response, encode
 
-if TYPE_CHECKING:
-    from muster.web.listener import Listener
+
+class Host(Protocol):
+    """Of the listener: its coarse clock (`seconds`, and `date` as a ready header line), and its count of look-ups."""
+
+    seconds: float
+    date: bytes
+    lookups: int
 
 
 class Known:
@@ -18,10 +23,10 @@ class Known:
     Large answers are made each time, for copying them costs less than keeping them.
     """
 
-    __slots__ = ("_bytes", "_listener", "_make", "_second", "_stamp", "_stamped")
+    __slots__ = ("_bytes", "_host", "_make", "_second", "_stamp", "_stamped")
 
-    def __init__(self, listener: Listener, stamp: Callable[[], object], make: Callable[[], Response]) -> None:
-        self._listener = listener
+    def __init__(self, host: Host, stamp: Callable[[], object], make: Callable[[], Response]) -> None:
+        self._host = host
         self._stamp = stamp
         self._make = make
         self._stamped: object = None
@@ -30,16 +35,16 @@ class Known:
 
     def answer(self) -> bytes:
         """The whole answer, for a connection that stays open."""
-        listener = self._listener
+        host = self._host
         stamped = self._stamp()
-        if self._second == listener.seconds and self._stamped == stamped:
-            listener.lookups += 1
+        if self._second == host.seconds and self._stamped == stamped:
+            host.lookups += 1
             return self._bytes
-        made = encode(self.response(), listener.date)
+        made = encode(self.response(), host.date)
         if len(made) <= limits.MEMO_ANSWER_BYTES:
-            self._stamped, self._second, self._bytes = stamped, listener.seconds, made
+            self._stamped, self._second, self._bytes = stamped, host.seconds, made
         return made
 
     def response(self) -> Response:
-        self._listener.lookups += 1
+        self._host.lookups += 1
         return self._make()

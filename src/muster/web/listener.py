@@ -11,22 +11,31 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from email.utils import formatdate
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.web import inflate
 from muster.web.access import Gate
+from muster.web.known import Known
 from muster.web.message import NO_CONTENT, Headers, Request, Response, encode
 from muster.web.pulse import Pulse
-
-if TYPE_CHECKING:
-    from muster.web.known import Known
-    from muster.web.protocol import MusterProtocol
-    from muster.web.router import Match, Router
-    from muster.web.stream import Stream
+from muster.web.router import Match, Router
+from muster.web.stream import Stream
 
 log = logging.getLogger("muster.http")
+
+
+class Guest(Protocol):
+    """A connection, as far as the listener cares. `peer` is `address:port`."""
+
+    peer: str
+
+    def overdue(self, now: float) -> bool:
+        """Whether it keeps us waiting for too long; `now` is the listener's `seconds`."""
+
+    def cut(self) -> None:
+        """End it, without waiting until the other side has taken what is left: it may never do so."""
 
 
 class Listener:
@@ -52,9 +61,9 @@ class Listener:
         self.seconds = 1.0
         self.date = self.no_content = b""
         self._loop = asyncio.get_running_loop()
-        self._connections: set[MusterProtocol] = set()
+        self._connections: set[Guest] = set()
         self._lost: deque[Stream] = deque()
-        self._unseen: list[MusterProtocol] = []
+        self._unseen: list[Guest] = []
         self._most = connections
         self._disconnected = disconnected
         self._timer: asyncio.TimerHandle | None = None
@@ -65,11 +74,11 @@ class Listener:
 
     # --- Connections ------------------------------------------------------------------------------------------------
 
-    def admit(self, connection: MusterProtocol) -> bool:
+    def admit(self, connection: Guest) -> bool:
         self._connections.add(connection)
         return len(self._connections) <= self._most
 
-    def forget(self, connection: MusterProtocol) -> None:
+    def forget(self, connection: Guest) -> None:
         self._connections.discard(connection)
         self._disconnected(connection.peer)
 
@@ -88,8 +97,7 @@ class Listener:
         some, self._unseen = self._unseen[:share], self._unseen[share:]
         for connection in some:
             if connection in self._connections and connection.overdue(self.seconds):
-                # Not `close`, which waits until the other side has taken what is left: it may never do so.
-                connection.transport.abort()
+                connection.cut()
 
     # --- Requests ---------------------------------------------------------------------------------------------------
 

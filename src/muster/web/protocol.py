@@ -110,7 +110,7 @@ class MusterProtocol(HttpToolsProtocol):
         self.peer = f"{host}:{port}"
         self.touched = self.begun = self.listener.seconds
         if not self.listener.admit(self):
-            transport.abort()
+            self.cut()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.listener.forget(self)
@@ -123,6 +123,9 @@ class MusterProtocol(HttpToolsProtocol):
 
     def gone(self) -> bool:
         return self.transport.is_closing()
+
+    def cut(self) -> None:
+        self.transport.abort()
 
     def pause_writing(self) -> None:
         self._unsent = self.transport.get_write_buffer_size()

@@ -1,4 +1,4 @@
-"""Routes: what they are, and finding the one that a request means.
+"""Routes, the surfaces they make up, and finding the one that a request means.
 
 Several surfaces share one tree, so that `/v1/status` and `/v1/status/leader` may be of different dialects. Paths are matched on
 their raw segments and decoded afterwards, so an id may hold a '/' (percent-encoded).
@@ -7,16 +7,14 @@ their raw segments and decoded afterwards, so an id may hold a '/' (percent-enco
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from msgspec import Struct
 
 from muster.model.errors import Rejected
+from muster.web.dialect import Dialect
 from muster.web.message import MethodNotAllowed, Request
-
-if TYPE_CHECKING:
-    from muster.web.dialect import Dialect, Surface
 
 Handler = Callable[[Request], Any]
 """Returns a Response, a Known, a Stream, a Download, or an awaitable of one. A hot one never waits and may return None: 'ask me
@@ -50,6 +48,14 @@ class Route(Struct, frozen=True):
     body_optional: bool = False
     media: str = "application/json"
     guarded: bool = False
+
+
+class Surface(Struct, frozen=True):
+    """What one dialect serves. Below the `prefixes` it also answers for paths that lead nowhere."""
+
+    dialect: Dialect
+    routes: tuple[Route, ...]
+    prefixes: tuple[str, ...]
 
 
 class Match(Struct, frozen=True):

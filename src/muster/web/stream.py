@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from muster.web.message import Headers
+from muster.web.pulse import Pulse
 from muster.wire import sse
-
-if TYPE_CHECKING:
-    from muster.web.listener import Listener
 
 
 class Source(Protocol):
@@ -36,10 +34,10 @@ class Source(Protocol):
 
 
 class Stream:
-    """`headers` are further ones of the answer's head."""
+    """`pulse` is that of all streams; `headers` are further ones of the answer's head."""
 
-    def __init__(self, listener: Listener, source: Source, headers: Headers) -> None:
-        self._listener = listener
+    def __init__(self, pulse: Pulse[Stream], source: Source, headers: Headers) -> None:
+        self._pulse = pulse
         self._headers = headers
         self._transport: Any = None
         self._ended = False
@@ -55,7 +53,7 @@ class Stream:
             + b"".join(b"%s: %s\r\n" % header for header in self._headers)
             + b"\r\n"
         )
-        self._listener.pulse.add(self)
+        self._pulse.add(self)
         self.source.open(transport.write)
 
     def beat(self) -> None:
@@ -81,5 +79,5 @@ class Stream:
 
     def lost(self) -> None:
         """The connection is gone: by our own word, or not."""
-        self._listener.pulse.remove(self)
+        self._pulse.remove(self)
         self.source.close(lost=not self._ended)
