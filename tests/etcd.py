@@ -11,6 +11,8 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from msgspec import Struct
+from tests.certificates import Pair
 from tests.parts import require
 
 START_S = 20.0
@@ -25,14 +27,34 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
+class Secure(Struct, frozen=True):
+    """TLS for clients. `ca` signed `pair`; with `asks_clients`, clients show a certificate of it too."""
+
+    ca: Path
+    pair: Pair
+    asks_clients: bool = False
+
+    def options(self) -> list[str]:
+        own = ["--cert-file", str(self.pair.cert), "--key-file", str(self.pair.key)]
+        return [*own, "--client-cert-auth", "--trusted-ca-file", str(self.ca)] if self.asks_clients else own
+
+
 class Etcd:
-    """One member. `start` may be called again after `kill`: the data stays."""
+    """One member. `start` may be called again after `kill`: the data stays. Its health is told in plain HTTP, at a port of its own."""
 
     def __init__(
-        self, folder: Path, name: str, port: int, peer: int, cluster: str, options: Sequence[str] = ()
+        self,
+        folder: Path,
+        name: str,
+        ports: tuple[int, int, int],
+        cluster: str,
+        options: Sequence[str] = (),
+        secure: Secure | None = None,
     ) -> None:
-        self.folder, self.name, self.port = folder, name, port
-        self._peer, self._cluster, self._options = peer, cluster, tuple(options)
+        self.folder, self.name = folder, name
+        self.port, self._peer, self._health = ports
+        self._cluster, self._secure = cluster, secure
+        self._options = [*options, *(secure.options() if secure else ())]
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -40,13 +62,15 @@ class Etcd:
         return f"127.0.0.1:{self.port}"
 
     def start(self) -> "Etcd":
-        client, peer = f"http://{self.target}", f"http://127.0.0.1:{self._peer}"
+        client = f"{'https' if self._secure else 'http'}://{self.target}"
+        peer = f"http://127.0.0.1:{self._peer}"
         log = (self.folder / f"{self.name}.log").open("ab")
         self.process = subprocess.Popen(
             [
                 require("etcd"),
                 *("--name", self.name, "--data-dir", str(self.folder / self.name)),
                 *("--listen-client-urls", client, "--advertise-client-urls", client),
+                *("--listen-metrics-urls", f"http://127.0.0.1:{self._health}"),
                 *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
                 *("--initial-cluster", self._cluster, "--log-level", "warn"),
                 *("--heartbeat-interval", "50", "--election-timeout", "500"),
@@ -67,7 +91,7 @@ class Etcd:
             if self.process.poll() is not None:
                 break
             try:
-                with urllib.request.urlopen(f"http://{self.target}/health", timeout=2) as answer:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self._health}/health", timeout=2) as answer:
                     if b"true" in answer.read():
                         return self
             except (urllib.error.URLError, OSError):
@@ -94,7 +118,7 @@ class Etcd:
     def ctl(self, *arguments: str) -> str:
         """`etcdctl` against this member."""
         done = subprocess.run(
-            [require("etcdctl"), "--endpoints", self.target, *arguments],
+            [require("etcdctl"), "--endpoints", self.target, *self._trust(), *arguments],
             env={**os.environ, "ETCDCTL_API": "3"},
             capture_output=True,
             text=True,
@@ -103,21 +127,30 @@ class Etcd:
         )
         return done.stdout
 
+    def _trust(self) -> list[str]:
+        if self._secure is None:
+            return []
+        pair = self._secure.pair
+        return ["--cacert", str(self._secure.ca), "--cert", str(pair.cert), "--key", str(pair.key)]
+
 
 class Cluster:
     """`size` members."""
 
-    def __init__(self, folder: Path, size: int = 1, options: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, size: int = 1, options: Sequence[str] = (), secure: Secure | None = None
+    ) -> None:
         require("etcd")
         folder.mkdir(parents=True, exist_ok=True)
-        ports = free_ports(2 * size)
+        ports = free_ports(3 * size)
+        mine = list(zip(ports[:size], ports[size : 2 * size], ports[2 * size :], strict=True))
         names = [f"etcd-{n}" for n in range(size)]
         cluster = ",".join(
-            f"{name}=http://127.0.0.1:{peer}" for name, peer in zip(names, ports[size:], strict=True)
+            f"{name}=http://127.0.0.1:{peer}" for name, (_, peer, _) in zip(names, mine, strict=True)
         )
+        self._secure = secure
         self.members = [
-            Etcd(folder, name, port, peer, cluster, options)
-            for name, port, peer in zip(names, ports[:size], ports[size:], strict=True)
+            Etcd(folder, name, each, cluster, options, secure) for name, each in zip(names, mine, strict=True)
         ]
 
     def start(self) -> "Cluster":
@@ -129,7 +162,9 @@ class Cluster:
 
     @property
     def url(self) -> str:
-        return "etcd://" + ",".join(member.target for member in self.members)
+        return ("etcds://" if self._secure else "etcd://") + ",".join(
+            member.target for member in self.members
+        )
 
     def stop(self) -> None:
         for member in self.members:

@@ -11,6 +11,7 @@ import pytest
 from tests.etcd import Cluster, Etcd
 from tests.storage.batches import changes, commit, put, puts, take, values
 
+from muster.model import limits
 from muster.registry.store import (
     Committed,
     Compacted,
@@ -25,7 +26,7 @@ from muster.storage.etcd.client import Client
 from muster.storage.etcd.founding import found
 from muster.storage.etcd.location import Credentials, parse
 from muster.storage.etcd.reading import load
-from muster.storage.etcd.store import EtcdStore
+from muster.storage.etcd.store import UNCOMPACTED, EtcdStore
 
 _prefixes = count()
 
@@ -227,6 +228,42 @@ async def test_an_etcd_that_was_emptied_begins_another_history_above_the_old(own
     assert await values(store) == {}
     assert await commit(store, put("d")) > 3
     await store.close()
+
+
+# --- Compaction -------------------------------------------------------------------------------------------------------
+
+MANY = 50
+"""Revisions, for an etcd of a test."""
+
+
+async def warned(etcd: Etcd, warnings: list[str]) -> None:
+    """Open a store, and return once it has looked back."""
+    location = parse(f"etcd://{etcd.target}/compacted")
+    store = await EtcdStore.open(location, warn=warnings.append, uncompacted=MANY)
+    began = store.contact
+    async with asyncio.timeout(20):
+        while store.contact - began < limits.ETCD_PULSE_S / 2:  # noqa: ASYNC110 - its next look comes by itself
+            await asyncio.sleep(0.02)
+    await store.close()
+
+
+async def test_an_etcd_that_nobody_compacts_is_told_of(own: Cluster) -> None:
+    (member,) = own.members
+    store = await opened(own, "compacted")
+    for n in range(MANY // 2):
+        await commit(store, put(f"k{n}"))
+    few: list[str] = []
+    await warned(member, few)
+    for n in range(MANY):
+        await commit(store, put(f"more-{n}"))
+    uncompacted: list[str] = []
+    await warned(member, uncompacted)
+    member.ctl("compaction", str(store.layout.theirs((await store.load()).revision)))
+    compacted: list[str] = []
+    await warned(member, compacted)
+    await store.close()
+    assert (few, uncompacted, compacted) == ([], [UNCOMPACTED], [])
+    assert "--auto-compaction-retention" in UNCOMPACTED
 
 
 # --- Etcd away --------------------------------------------------------------------------------------------------------

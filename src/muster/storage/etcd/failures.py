@@ -89,6 +89,24 @@ _NEVER_SENT = (
     "handshake",
 )
 """gRPC's words for a connection that never came to be: nothing was sent over it."""
+_WHY_NOT = (
+    (
+        "certificate_verify_failed",
+        "its certificate is not signed by etcd.ca: name the authority that signed it",
+    ),
+    ("hostname verification", "its certificate is for other names: write one of them into the URL"),
+    (
+        "unwrap failed",
+        "it does not take our certificate: set etcd.cert and etcd.key to one that its --trusted-ca-file has signed",
+    ),
+    ("handshake read failed", "does it speak TLS? write etcd:// if it does not"),
+    (
+        "security handshaker",
+        "one of etcd.ca, etcd.cert and etcd.key is no PEM, or the key is that of another certificate",
+    ),
+    ("socket closed", "it closed the connection: write etcds:// if it speaks TLS"),
+)
+"""(part of gRPC's words for why a connection never came to be, what helps)"""
 
 
 def explain(target: str, code: grpc.StatusCode, details: str) -> CallFailed:
@@ -100,8 +118,9 @@ def explain(target: str, code: grpc.StatusCode, details: str) -> CallFailed:
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return CallFailed(Meaning.DOUBT, f"etcd at {target} did not answer in time")
     if code is grpc.StatusCode.UNAVAILABLE and any(words in text for words in _NEVER_SENT):
+        helps = next((words for part, words in _WHY_NOT if part in text), "is it running?")
         return CallFailed(
-            Meaning.ELSEWHERE, f"etcd at {target} cannot be reached: is it running? ({_short(details)})"
+            Meaning.ELSEWHERE, f"etcd at {target} cannot be reached: {helps} ({_short(details)})"
         )
     return CallFailed(_CODES.get(code, Meaning.DOUBT), f"etcd at {target}: {_short(details) or code.name}")
 

@@ -46,7 +46,8 @@ PUT_BACK = "etcd was put back to an older state: a new history begins, and every
 
 
 class EtcdStore:
-    """Open it with `EtcdStore.open`. `warn` is told what an operator should know, in a sentence, and how it ended."""
+    """Open it with `EtcdStore.open`. `warn` is told what an operator should know, in a sentence, and how it ended. Where `uncompacted`
+    revisions back can still be read, nobody compacts."""
 
     def __init__(
         self,
@@ -57,6 +58,7 @@ class EtcdStore:
         warn: Callable[[str], None] = lambda words: None,
         rng: Random | None = None,
         history_bytes: int = limits.STORE_HISTORY_BYTES,
+        uncompacted: int = limits.ETCD_UNCOMPACTED_REVISIONS,
     ) -> None:
         self.client = client
         self.layout = at.layout
@@ -76,6 +78,7 @@ class EtcdStore:
         self._watch_from = at.theirs
         self._patience = asyncio.timeout(None)
         self._behind_since: float | None = None
+        self._uncompacted = uncompacted
         self._warned = False
         self.contact = self._loop.time()
         """When etcd last proved, by an answer it cannot give without its majority, that it is there (s of the loop)."""
@@ -94,6 +97,7 @@ class EtcdStore:
         warn: Callable[[str], None] = lambda words: None,
         rng: Random | None = None,
         history_bytes: int = limits.STORE_HISTORY_BYTES,
+        uncompacted: int = limits.ETCD_UNCOMPACTED_REVISIONS,
     ) -> EtcdStore:
         """Find the history below the location's prefix, or begin one. Raises `StoreUnavailable`, `OSError` for a file."""
         client = Client(location, credentials)
@@ -102,7 +106,15 @@ class EtcdStore:
         except BaseException:
             await client.close()
             raise
-        return cls(client, at, on_commit=on_commit, warn=warn, rng=rng, history_bytes=history_bytes)
+        return cls(
+            client,
+            at,
+            on_commit=on_commit,
+            warn=warn,
+            rng=rng,
+            history_bytes=history_bytes,
+            uncompacted=uncompacted,
+        )
 
     # --- The port ---------------------------------------------------------------------------------------------------
 
@@ -347,7 +359,7 @@ class EtcdStore:
 
     async def _look_back(self) -> None:
         """Say so, once, if nobody compacts."""
-        long_ago = self._highest - limits.ETCD_UNCOMPACTED_REVISIONS
+        long_ago = self._highest - self._uncompacted
         if long_ago <= 1 or self._warned:
             return
         request = MESSAGES["RangeRequest"](
