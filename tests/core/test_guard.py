@@ -4,7 +4,7 @@ import pytest
 from tests.core.scene import Scene
 
 from muster.core.guard import Guard, HoldReport, Rules
-from muster.core.leases import Zone
+from muster.core.zone import Zone
 from muster.model import limits
 from muster.model.check import Answer
 

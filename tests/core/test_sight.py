@@ -1,7 +1,7 @@
 """Sight: who was heard, and who can be asked whether anybody is."""
 
-from muster.core.leases import Zone
 from muster.core.sight import FirstProbes, Sight
+from muster.core.zone import Zone
 from muster.model import limits
 
 

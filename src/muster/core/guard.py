@@ -18,7 +18,7 @@ from msgspec import Struct
 
 from muster.model import limits
 
-from .leases import Zone
+from .zone import Zone
 
 NEVER = float("-inf")
 

@@ -18,47 +18,11 @@ from muster.model.record import Record
 from .ownership import ALONE, Roster
 from .state import Entry
 from .wheel import NEVER, Wheel
-
-
-class Zone:
-    """The leases of one zone, as the guard sees them.
-
-    `heard`: when anything of the zone last renewed or answered a probe. `sighted`: overdue, but the last probe was answered.
-    """
-
-    __slots__ = ("heard", "leased", "name", "overdue", "sighted", "unanswered")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.leased = 0
-        self.overdue: set[str] = set()
-        self.unanswered: set[str] = set()
-        self.sighted: set[str] = set()
-        self.heard = float("-inf")
-
-    @property
-    def silent(self) -> set[str]:
-        """Leased instances that are overdue or under an unanswered suspicion."""
-        return self.overdue | self.unanswered if self.unanswered else self.overdue
-
-    @property
-    def silence(self) -> int:
-        """How many they are, without making a set of them."""
-        return len(self.overdue) + sum(key not in self.overdue for key in self.unanswered)
-
-    def seen(self, key: str, now: float) -> None:
-        """A probe of `key` was answered."""
-        self.heard = now
-        self.unanswered.discard(key)
-        if key in self.overdue:
-            self.sighted.add(key)
-
-    def __repr__(self) -> str:
-        return f"<Zone {self.name!r} leased={self.leased} silent={self.silence}>"
-
+from .zone import Zone
 
 Phase = Literal["held", "overdue", "lapsing", "expiring", "lapsed", "promised"]
 
+NOW = float("-inf")
 _DECIDED_BY_THE_STORE = frozenset({"expiring", "lapsed", "promised"})
 """Phases in which a renewal has to be written."""
 
@@ -136,6 +100,7 @@ class Leases:
         self._leases: dict[str, Lease] = {}
         self._wheel: Wheel[Lease] = Wheel()
         self.zones: dict[str, Zone] = {}
+        self._unassigned: list[str] = []
         self.longest = 0.0
         self.renewals = 0
 
@@ -290,7 +255,7 @@ class Leases:
         self._wheel.put(lease, until)
 
     def next_deadline(self) -> float | None:
-        return self._wheel.next_deadline()
+        return NOW if self._unassigned else self._wheel.next_deadline()
 
     def _zone(self, name: str) -> Zone:
         zone = self.zones.get(name)
@@ -310,10 +275,19 @@ class Leases:
     # --- Several replicas -------------------------------------------------------------------------------------------
 
     def assign(self, roster: Roster, now: float) -> None:
-        """These are the replicas now: let go of what is another's, take over what is ours."""
-        self.roster = roster
-        for lease in self._leases.values():
-            mine = roster.mine(lease.key)
+        """These are the replicas now: let go of what is another's, take over what is ours; the first of them at once, the others by
+        `reassign`. A lease that waits for it is nobody's, or two replicas', for a moment: neither lets it lapse without the other."""
+        known, self.roster = self.roster, roster
+        if (known.me, known.members) != (roster.me, roster.members):
+            self._unassigned = list(self._leases)
+            self.reassign(now)
+
+    def reassign(self, now: float) -> None:
+        """Look at the next `ASSIGNED_PER_TICK` leases that may have another owner now."""
+        some = self._unassigned[-limits.ASSIGNED_PER_TICK :]
+        del self._unassigned[-limits.ASSIGNED_PER_TICK :]
+        for lease in filter(None, map(self._leases.get, some)):
+            mine = self.roster.mine(lease.key)
             if mine and not lease.mine:
                 self._adopt(lease, now)
             elif lease.mine and not mine:

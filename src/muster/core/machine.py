@@ -15,6 +15,7 @@ from muster.model.check import Answer, Health, Result
 from muster.model.errors import Rejected
 from muster.model.record import Record
 
+from .agreement import Fix
 from .checks import Checks, Rng, Tracker
 from .commands import Command, Expire, MarkOverdue, Revive, SetHealth
 from .decide import addressed
@@ -105,7 +106,14 @@ class Machine:
         self, revision: int, writes: Iterable[tuple[str, Record | None]], now: float, wall: int
     ) -> list[Change]:
         """Fold one committed transaction in. What changed, for those who watch."""
-        changes = self.state.apply(revision, writes)
+        return self._changed(self.state.apply(revision, writes), now, wall)
+
+    def put_right(self, revision: int, fixes: Iterable[Fix], now: float, wall: int) -> list[Change]:
+        """Hold what the store does where we turned out not to, told as changes of `revision`."""
+        records = [(fix.key, fix.record, fix.at) for fix in fixes]
+        return self._changed(self.state.put_right(revision, records), now, wall)
+
+    def _changed(self, changes: list[Change], now: float, wall: int) -> list[Change]:
         for change in changes:
             if change.before is not None and not _stays(change.before, change.after):
                 self._forget(change.before)
@@ -250,6 +258,7 @@ class Machine:
 
     def tick(self, now: float, wall: int) -> None:
         """Handle what is due, at most `DUE_PER_TICK` of each kind; the rest makes `next_deadline` say now."""
+        self.leases.reassign(now)
         overdue, still, lapsing = self.leases.due(now, limits.DUE_PER_TICK)
         for lease in self.leases.take_unsure():
             self.inquiry.ask(lease, binding=False)

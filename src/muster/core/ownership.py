@@ -10,17 +10,22 @@ from __future__ import annotations
 from hashlib import blake2b
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 _MASK = (1 << 64) - 1
 
 
 class Roster(Struct, frozen=True):
     """The live replicas by name, as of the store's `revision` at which one of them last joined. Without a name of its own a
-    registry is alone, and owns everything."""
+    registry is alone, and owns everything. `marks`: each member's digest, made once; 100,000 instances have to be looked at."""
 
     me: str = ""
     members: frozenset[str] = frozenset()
     revision: int = 0
+    marks: tuple[tuple[int, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        force_setattr(self, "marks", tuple((_digest(member), member) for member in sorted(self.members)))
 
     @property
     def others(self) -> frozenset[str]:
@@ -29,7 +34,7 @@ class Roster(Struct, frozen=True):
     def owner(self, key: str) -> str:
         """Of equal scores, one in 2^64, the greater name wins."""
         at = _digest(key)
-        return max(self.members, key=lambda member: (_score(at, _digest(member)), member), default=self.me)
+        return max([(_score(at, mark), member) for mark, member in self.marks], default=(0, self.me))[1]
 
     def mine(self, key: str) -> bool:
         return not self.me or (self.me in self.members and self.owner(key) == self.me)

@@ -11,7 +11,7 @@ from itertools import islice
 
 from muster.model import limits
 
-from .leases import Zone
+from .zone import Zone
 
 
 class Refusals:

@@ -16,8 +16,8 @@ from msgspec import Struct
 from muster.model import limits
 
 from .bucket import Bucket
-from .leases import Zone
 from .wheel import NEVER, Wheel
+from .zone import Zone
 
 
 class Sight:

@@ -211,17 +211,25 @@ class State:
             self._entries[entry.key] = entry
             self._join(entry, self.revision)
 
+    def held(self, service: ServiceKey) -> list[Entry]:
+        """All instances of a service, of whatever status, in no order."""
+        found = self._services.get(service)
+        return list(found.entries.values()) if found else []
+
     def apply(self, revision: int, writes: Iterable[tuple[str, Record | None]]) -> list[Change]:
         """Fold one transaction in: (key, record or None for removed). The changes, in the order of the writes."""
+        return self.put_right(revision, ((key, record, revision) for key, record in writes))
+
+    def put_right(self, revision: int, records: Iterable[tuple[str, Record | None, int]]) -> list[Change]:
+        """Hold these records instead, from `revision` on: (key, record or None for removed, revision of its last write)."""
         self.revision = revision
         changes: list[Change] = []
-        for key, record in writes:
-            self._apply(revision, key, record, changes)
+        for key, record, at in records:
+            self._apply(revision, key, None if record is None else entry_of(record, at), changes)
         return changes
 
-    def _apply(self, revision: int, key: str, record: Record | None, changes: list[Change]) -> None:
+    def _apply(self, revision: int, key: str, after: Entry | None, changes: list[Change]) -> None:
         before = self._entries.pop(key, None)
-        after = None if record is None else entry_of(record, revision)
         if before is not None and (after is None or before.service != after.service):
             self._leave(before, revision)
             changes.append(Change(revision, before.service, before.id, before, None))

@@ -3,6 +3,8 @@
 ADOPTION_GRACE_S = 60.0
 """A lease taken over from another replica counts as renewed for so long, or its TTL if that is shorter: its instance may have to find
 another replica first."""
+ASSIGNED_PER_TICK = 2_000
+"""Leases whose owner is looked up in one turn of the loop, after replicas came or went: a few milliseconds."""
 REPLICA_TTL_S = 10
 """A replica that has not renewed its membership for so long is gone, and others own what was its own."""
 REPLICA_RENEW_S = 2.5
@@ -23,3 +25,25 @@ REPLICA_JOIN_AGAIN_S = 0.5
 """Until a replica that is no member tries again."""
 MAIL_TIMEOUT_S = 3.0
 """For an answer through the store: two commits, and the tails between them."""
+COMPARE_EVERY_S = 5.0
+"""Between two comparisons of a replica with the next one: of some services each, all of them in turn."""
+COMPARE_SERVICES = 500
+"""Services compared at a time: 50 KB."""
+COMPARE_INSTANCES = 20_000
+"""Their instances, or those of the last service more: 100,000 are compared within half a minute."""
+COMPARE_SLICE = 2_000
+"""Instances looked at in one turn of the loop: 3 ms the first time, when each one's part of a digest is made."""
+COMPARE_WAIT_S = 0.5
+"""A replica that is asked for a comparison at a revision it has not seen yet waits for it so long."""
+REPAIR_EVERY_S = 30.0
+"""Between two readings of the whole store to find out what is wrong here: it costs as much as a start."""
+REPAIR_RECORDS = 500
+"""Records put right in one turn of the loop; further ones follow at a revision of their own."""
+REPAIR_WAIT_S = 5.0
+"""A replica whose tail does not reach what it has read from the store within this time leaves it for the next time."""
+FINDINGS_KEPT = 200
+"""Differences and repairs that wait to be logged; of more at once the last."""
+CONFIRM_ATTEMPTS = 3
+"""Times that a refusal is decided anew because the store had another record; then another replica is to be asked."""
+CATCH_UP_S = 1.0
+"""A replica that is behind waits so long for what the store has already; a client asks another one then."""

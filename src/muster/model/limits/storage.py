@@ -23,3 +23,5 @@ STORE_COURTESY_MAX_S = 0.002
 """It sleeps on while the writer computes, up to this: a stall nobody notices."""
 BACKUP_STEP_PAGES = 128
 """Pages of 4 KiB copied between two looks at the waiting commits: about a millisecond."""
+STORE_RELOAD_S = 1.0
+"""Between attempts to load again from a store that went away just then."""
