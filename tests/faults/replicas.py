@@ -1,16 +1,18 @@
 """Three real replicas on a real etcd, and what a registrar or a caller sees of them."""
 
 import signal
+import ssl
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Sequence
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from tests.etcd import Cluster, free_ports
+from tests.etcd import Cluster, Secure, free_ports
 
 START_S = 30.0
 
@@ -18,8 +20,16 @@ START_S = 30.0
 class Replica:
     """One process. `call` returns (status, body); status 0 means that nobody answered."""
 
-    def __init__(self, folder: Path, port: int, store: str, flags: Sequence[str] = ()) -> None:
-        self._flags = flags
+    def __init__(
+        self,
+        folder: Path,
+        port: int,
+        store: str,
+        flags: Sequence[str] = (),
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self.flags = flags
+        self._trust = trust
         self.port, self._folder, self._store = port, folder, store
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -29,7 +39,7 @@ class Replica:
                 [
                     *(sys.executable, "-m", "muster", "serve", "--log-format", "json"),
                     *("--listen", f"127.0.0.1:{self.port}", "--store", self._store),
-                    *self._flags,
+                    *self.flags,
                 ],
                 stderr=log,
             )
@@ -52,13 +62,21 @@ class Replica:
             self.process = None
 
     def call(self, method: str, path: str, body: object = None, timeout: float = 2.0) -> tuple[int, Any]:
-        return call(self.port, method, path, body, timeout)
+        return call(self.port, method, path, body, timeout, self._trust)
 
 
-def call(port: int, method: str, path: str, body: object = None, timeout: float = 2.0) -> tuple[int, Any]:
-    from http.client import HTTPConnection, HTTPException
-
-    connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
+def call(
+    port: int,
+    method: str,
+    path: str,
+    body: object = None,
+    timeout: float = 2.0,
+    trust: ssl.SSLContext | None = None,
+) -> tuple[int, Any]:
+    if trust is None:
+        connection = HTTPConnection("127.0.0.1", port, timeout=timeout)
+    else:
+        connection = HTTPSConnection("127.0.0.1", port, timeout=timeout, context=trust)
     try:
         sent = None if body is None else msgspec.json.encode(body)
         connection.request(method, f"/v1{path}", sent, {"content-type": "application/json"})
@@ -72,18 +90,31 @@ def call(port: int, method: str, path: str, body: object = None, timeout: float 
 
 
 class Trio:
-    """Three replicas over `members` members of etcd."""
+    """Three replicas over `members` members of etcd. `flags` are those of all, `last` those of the last one beside; what they serve
+    over TLS is read with `trust`."""
 
-    def __init__(self, folder: Path, members: int = 1, last: Sequence[str] = ()) -> None:
-        self._last = last
-        self.etcd = Cluster(folder / "etcd", members)
+    def __init__(
+        self,
+        folder: Path,
+        members: int = 1,
+        last: Sequence[str] = (),
+        *,
+        flags: Sequence[str] = (),
+        trust: ssl.SSLContext | None = None,
+        secure: Secure | None = None,
+    ) -> None:
+        self._flags, self._last, self._trust = flags, last, trust
+        self.etcd = Cluster(folder / "etcd", members, secure=secure)
         self._folder = folder
         self.replicas: list[Replica] = []
 
     def __enter__(self) -> "Trio":
         self.etcd.start()
-        self.replicas = [Replica(self._folder, port, f"{self.etcd.url}/trio") for port in free_ports(3)]
-        self.replicas[-1]._flags = self._last
+        store = f"{self.etcd.url}/trio"
+        self.replicas = [
+            Replica(self._folder, port, store, self._flags, self._trust) for port in free_ports(3)
+        ]
+        self.replicas[-1].flags = [*self._flags, *self._last]
         for replica in self.replicas:
             replica.start()
         self.until(lambda: all(self.members(replica) == 3 for replica in self.replicas))

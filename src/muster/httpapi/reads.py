@@ -6,6 +6,7 @@ from itertools import islice
 
 from muster.core.state import ServiceKey
 from muster.httpapi import bodies
+from muster.httpapi.confirming import unless_refused
 from muster.httpapi.detail import detail_of, explain
 from muster.httpapi.lookup import listed
 from muster.httpapi.streams import Streams
@@ -144,8 +145,37 @@ class Reads:
 
     # --- Streams ----------------------------------------------------------------------------------------------------
 
-    def watch(self, request: Request) -> Stream:
+    def watch(self, request: Request) -> Stream | None:
         """Hot. The stream of one or several services, and of the sessions its reader carries."""
+        return unless_refused(self._registry, self._watch, request)
+
+    def session(self, request: Request) -> Stream | None:
+        """Hot. The stream that carries one instance's session and nothing else."""
+        return unless_refused(self._registry, self._session_alone, request)
+
+    async def watch_slow(self, request: Request) -> Stream:
+        for text in request.query.get("session", ())[: limits.WATCH_SESSIONS]:
+            await self._sure(request, *_id_and_generation(text))
+        return self._watch(request)
+
+    async def session_slow(self, request: Request) -> Stream:
+        await self._sure(request, request.params["id"], request.number("generation") or 0)
+        return self._session_alone(request)
+
+    async def _sure(self, request: Request, id: str, generation: int) -> None:
+        """Refuse only what the store confirms. What was not known a moment ago, and is now, has to be asked for again: a stream
+        begins at once or not at all."""
+
+        async def carried() -> Session:
+            return self._carried(request, id, generation)
+
+        key = instance_key(request.namespace, id)
+        before = self._registry.entry(key)
+        await self._registry.sure(key, carried)
+        if self._registry.entry(key) is not before:
+            raise Unavailable("try_another", "this replica was behind: ask again", retry_after=0.1)
+
+    def _watch(self, request: Request) -> Stream:
         self._admit()
         request.only("service", "after", "session", "ack", *filters.PARAMETERS)
         asked = Subscription(
@@ -159,12 +189,11 @@ class Reads:
             raise invalid("service", "name at least one service to watch")
         return self._streams.new(asked, request.connection.peer)
 
-    def session(self, request: Request) -> Stream:
-        """Hot. The stream that carries one instance's session and nothing else."""
+    def _session_alone(self, request: Request) -> Stream:
         self._admit()
         request.only("generation")
         generation = request.number("generation") or 0
-        session = self._session(request, request.params["id"], generation)
+        session = self._carried(request, request.params["id"], generation)
         asked = Subscription((), Filter(), (session,), False, None)
         return self._streams.new(asked, request.connection.peer)
 
@@ -183,9 +212,9 @@ class Reads:
     def _sessions(self, request: Request, asked: list[str]) -> tuple[Session, ...]:
         if len(asked) > limits.WATCH_SESSIONS:
             raise invalid("session", f"a stream may carry {limits.WATCH_SESSIONS} sessions")
-        return tuple(self._session(request, *_id_and_generation(text)) for text in asked)
+        return tuple(self._carried(request, *_id_and_generation(text)) for text in asked)
 
-    def _session(self, request: Request, id: str, generation: int) -> Session:
+    def _carried(self, request: Request, id: str, generation: int) -> Session:
         entry = self._registry.entry(instance_key(request.namespace, id))
         if entry is None:
             raise Rejected("unknown_instance", "no such instance: register it", field="session")

@@ -124,7 +124,7 @@ def _telling(writes: Writes) -> list[Route]:
         Route(
             "POST",
             f"{ONE}/suspect",
-            writes.suspect,
+            writes.suspect_slow,
             "Report a failed call: the registry will look for itself.",
             hot=writes.suspect,
             query=(GENERATION,),
@@ -226,11 +226,11 @@ def _streaming(reads: Reads) -> list[Route]:
         Route(
             "GET",
             "/v1/watch",
-            reads.watch,
+            reads.watch_slow,
             "A stream of services: snapshots, then every change.",
             hot=reads.watch,
             media="text/event-stream",
-            errors=("unknown_instance", "superseded", "overloaded", "stopping"),
+            errors=("unknown_instance", "superseded", "overloaded", "stopping", "try_another"),
             query=(
                 Parameter("service", "A service to watch.", repeated=True),
                 *FILTERS,
@@ -244,12 +244,12 @@ def _streaming(reads: Reads) -> list[Route]:
         Route(
             "GET",
             "/v1/instances/{id}/session",
-            reads.session,
+            reads.session_slow,
             "A stream whose loss makes the registry look at once.",
             hot=reads.session,
             media="text/event-stream",
             query=(GENERATION,),
-            errors=("unknown_instance", "superseded", "not_owner", "overloaded", "stopping"),
+            errors=("unknown_instance", "superseded", "not_owner", "overloaded", "stopping", "try_another"),
         ),
     ]
 

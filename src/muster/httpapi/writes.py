@@ -13,6 +13,7 @@ from muster.core import commands
 from muster.core.leases import Renewal
 from muster.core.state import Entry, ServiceKey
 from muster.httpapi import bodies
+from muster.httpapi.confirming import unless_refused
 from muster.httpapi.detail import detail_of
 from muster.model import durations, limits, names
 from muster.model.errors import Rejected, Unavailable, invalid
@@ -190,8 +191,17 @@ class Writes:
 
     # --- Reports and results ----------------------------------------------------------------------------------------
 
-    def suspect(self, request: Request) -> Response:
+    def suspect(self, request: Request) -> Response | None:
         """Hot. A caller could not reach the instance."""
+        return unless_refused(self._registry, self._suspect, request)
+
+    async def suspect_slow(self, request: Request) -> Response:
+        async def suspected() -> Response:
+            return self._suspect(request)
+
+        return await self._registry.sure(self._addressed(request)[0], suspected)
+
+    def _suspect(self, request: Request) -> Response:
         request.only("generation")
         body = strict.decode(_SUSPECT, request.body) if request.body else bodies.Suspect()
         key, generation, _ = self._addressed(request)

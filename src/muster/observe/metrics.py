@@ -75,6 +75,7 @@ class Metrics(Collector):
         yield from self._leases(figures)
         yield from self._guard(figures)
         yield from self._checks(figures)
+        yield from self._replicas()
         yield from self._edges()
         yield from self._named()
         yield _histogram(
@@ -152,6 +153,28 @@ class Metrics(Collector):
             results.add_metric([result], count)
         yield results
         yield _counter("muster_check_flaps_total", "Checks that fell after they had passed.", figures.flaps)
+
+    def _replicas(self) -> Iterator[Metric]:
+        """Of one of several registries on one store."""
+        replicas = self._registry.replicas
+        if replicas is None:
+            return
+        agreement = replicas.agreement
+        yield _gauge("muster_replicas", "Live replicas, as this one knows.", len(replicas.membership.members))
+        yield _gauge(
+            "muster_store_age_seconds", "Since the store last proved that it is there.", replicas.age
+        )
+        yield _counter(
+            "muster_replica_comparisons_total", "Services compared with another replica.", agreement.compared
+        )
+        yield _counter(
+            "muster_replica_differences_total",
+            "Services that another replica held otherwise, at the same revision.",
+            agreement.differences,
+        )
+        yield _counter(
+            "muster_replica_repairs_total", "Records put right from the store.", replicas.repairs.count
+        )
 
     def _edges(self) -> Iterator[Metric]:
         edge = self._edge

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from muster.registry.replicas.port import Heard, Inquiry, Standing
+from muster.registry.replicas.port import Compared, Comparison, Heard, Inquiry, Standing
 from muster.wire.answers import DrainAnswer
 
 MEDIA = "application/msgpack"
@@ -38,6 +38,8 @@ class ReplicaList(Struct, frozen=True):
 encode = msgspec.msgpack.encode
 inquiry = msgspec.msgpack.Decoder(Inquiry).decode
 heard = msgspec.msgpack.Decoder(Heard).decode
+comparison = msgspec.msgpack.Decoder(Comparison).decode
+compared = msgspec.msgpack.Decoder(Compared).decode
 standing = msgspec.msgpack.Decoder(Standing).decode
 drain_wait = msgspec.msgpack.Decoder(DrainWait).decode
 drain_answer = msgspec.msgpack.Decoder(DrainAnswer).decode

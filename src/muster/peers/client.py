@@ -15,12 +15,23 @@ from urllib.parse import urlsplit
 import msgspec
 
 from muster.model import limits
-from muster.registry.replicas.port import Heard, Inquiry, Member, PeerUnreachable, Standing
+from muster.registry.replicas.port import (
+    Compared,
+    Comparison,
+    Heard,
+    Inquiry,
+    Member,
+    PeerUnreachable,
+    Standing,
+)
 from muster.wire.answers import DrainAnswer
 
 from . import bodies
 
 T = TypeVar("T")
+SECRETS_DIFFER = "does not take our secret: replica.secret_file has to hold the same at every replica"
+HOST_DIFFERS, ADDRESS_DIFFERS = 62, 64
+"""OpenSSL's X509_V_ERR_HOSTNAME_MISMATCH and X509_V_ERR_IP_ADDRESS_MISMATCH."""
 Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -48,6 +59,11 @@ class HttpPeers:
             member, "POST", "ask", bodies.encode(inquiry), bodies.heard, limits.ASK_TIMEOUT_S
         )
 
+    async def compare(self, member: Member, comparison: Comparison) -> Compared:
+        within = limits.COMPARE_WAIT_S + limits.ASK_TIMEOUT_S
+        body = bodies.encode(comparison)
+        return await self._call(member, "POST", "compare", body, bodies.compared, within)
+
     async def standing(self, member: Member) -> Standing:
         return await self._call(member, "GET", "standing", b"", bodies.standing, limits.ASK_TIMEOUT_S)
 
@@ -66,6 +82,8 @@ class HttpPeers:
         try:
             async with asyncio.timeout(within):
                 status, answer = await self._exchange(member.url, method, what, body)
+            if status in (401, 403):
+                raise PeerUnreachable(f"{member.url} {SECRETS_DIFFER}")
             if status != 200:
                 raise PeerUnreachable(
                     f"{member.url} answers {status}: {answer[:200].decode(errors='replace')}"
@@ -73,8 +91,8 @@ class HttpPeers:
             return read(answer)
         except TimeoutError:
             raise PeerUnreachable(f"{member.url} did not answer within {within:g} s") from None
-        except (OSError, EOFError, ValueError, ssl.SSLError, msgspec.MsgspecError) as error:
-            raise PeerUnreachable(f"{member.url}: {error}") from None
+        except (OSError, EOFError, ValueError, msgspec.MsgspecError) as error:
+            raise PeerUnreachable(f"{member.url}: {_why(error)}") from None
 
     async def _exchange(self, url: str, method: str, what: str, body: bytes) -> tuple[int, bytes]:
         kept = self._kept.setdefault(url, [])
@@ -119,6 +137,19 @@ class HttpPeers:
                 bodies.SECRET_HEADER + b": " + self._secret + b"\r\n\r\n",
             ]
         )
+
+
+def _why(error: Exception) -> str:
+    """What is wrong, and what helps."""
+    match error:
+        case ssl.SSLCertVerificationError(verify_code=code) if code in (HOST_DIFFERS, ADDRESS_DIFFERS):
+            return "its certificate is for other names: its replica.url has to be one of them"
+        case ssl.SSLCertVerificationError(verify_message=message):
+            return f"its certificate is not trusted here ({message}): name who signed it with replica.ca"
+        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "RECORD_LAYER_FAILURE"):
+            return "it does not speak TLS there, as its replica.url says"
+        case _:
+            return str(error) or type(error).__name__
 
 
 async def _response(reader: asyncio.StreamReader) -> tuple[int, bytes]:

@@ -51,9 +51,17 @@ class Handlers:
             ),
             Route(
                 "POST",
+                "/v1/replicas/compare",
+                self.compared,
+                "What this replica holds of some services, for the others.",
+                body_limit=limits.PEER_ANSWER_BYTES,
+            ),
+            Route(
+                "POST",
                 "/v1/replicas/drained",
                 self.drained,
                 "What this replica's subscribers say to a drain, for the others.",
+                body_limit=limits.PEER_ANSWER_BYTES,
             ),
         )
 
@@ -83,6 +91,11 @@ class Handlers:
         request.only()
         self._insist(request)
         return _packed(self._replicas.asked(_read(bodies.inquiry, request.body)))
+
+    async def compared(self, request: Request) -> Response:
+        request.only()
+        self._insist(request)
+        return _packed(await self._replicas.agreement.asked(_read(bodies.comparison, request.body)))
 
     async def drained(self, request: Request) -> Response:
         request.only()

@@ -149,12 +149,13 @@ class Subscribers:
             heard.set()
 
 
-def together(answers: Sequence[DrainAnswer], silent: Sequence[Unacknowledged]) -> DrainAnswer:
-    """What the subscribers of all replicas say. `silent`: replicas that could not be asked, whose subscribers nobody knows."""
+def together(answers: Sequence[DrainAnswer], silent: Sequence[Unacknowledged], waited: float) -> DrainAnswer:
+    """What the subscribers of all replicas say after `waited` s. `silent`: replicas that could not be asked, whose subscribers nobody
+    knows."""
     unacknowledged = [*silent, *(each for answer in answers for each in answer.unacknowledged)]
     return DrainAnswer(
         safe=not silent and all(answer.safe for answer in answers),
-        waited_ms=max(answer.waited_ms for answer in answers),
+        waited_ms=round(waited * 1000),
         revision=answers[0].revision,
         unacknowledged=unacknowledged[: limits.UNACKNOWLEDGED_LISTED],
         unacknowledged_count=len(silent) + sum(answer.unacknowledged_count for answer in answers),

@@ -7,12 +7,13 @@ durable and visible here. Everything runs on one event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from random import Random, SystemRandom
+from typing import TypeVar
 
 from muster.core.checks import Tracker
-from muster.core.commands import Command, Revive
+from muster.core.commands import Command, Revive, key_of
 from muster.core.feed import Feed
 from muster.core.guard import HoldReport, Rules
 from muster.core.leases import Renewal
@@ -36,22 +37,15 @@ from muster.registry.readings import Figures, Standing
 from muster.registry.replicas.port import Shared
 from muster.registry.replicas.replicas import Replicas
 from muster.registry.seen import Seen
-from muster.registry.store import (
-    Changes,
-    Compacted,
-    EpochChanged,
-    Put,
-    Store,
-    StoreUnavailable,
-)
+from muster.registry.store import Changes, Compacted, EpochChanged, Put, Store, StoreUnavailable
 from muster.registry.waiting import Blocked, within
 from muster.registry.writer import STORE_PREFIX, Decided, Writer
 from muster.wire.answers import DrainAnswer
 
+T = TypeVar("T")
+
 TICK_S = 0.25
 """The registry looks at the clock at least this often: a longer gap is a pause."""
-RELOAD_RETRY_S = 1.0
-"""Between attempts to load again from a store that went away just then."""
 
 
 class Registry:
@@ -174,21 +168,18 @@ class Registry:
             try:
                 return await self._load()
             except StoreUnavailable:
-                await asyncio.sleep(RELOAD_RETRY_S)
+                await asyncio.sleep(limits.STORE_RELOAD_S)
 
     def _apply(self, event: Changes) -> None:
         writes = [
-            (
-                entry.key.removeprefix(STORE_PREFIX),
-                self._decode(entry.value) if isinstance(entry, Put) else None,
-            )
-            for entry in event.entries
-            if entry.key.startswith(STORE_PREFIX)
+            (each.key.removeprefix(STORE_PREFIX), self._decode(each.value) if isinstance(each, Put) else None)
+            for each in event.entries
+            if each.key.startswith(STORE_PREFIX)
         ]
         changes = self.machine.apply(event.revision, writes, self.now(), self._clock.wall())
         steered = self.policies.apply(event.revision, event.entries)
         if self.replicas:
-            self.replicas.apply(event.revision, event.entries)
+            changes += self.replicas.apply(event)
         self._tell(changes)
         self._publish(dict.fromkeys([*(change.service for change in changes), *steered]))
         self._seen.applied(event.revision, event.op)
@@ -198,10 +189,9 @@ class Registry:
         return self._sharing.share(records.decode(value))
 
     def _tell(self, changes: list[Change]) -> None:
-        wall = self._clock.wall() if self._changed else 0
         for note in self._changed:
             for change in changes:
-                note(change, wall)
+                note(change, self.wall())
 
     def _publish(self, services: Collection[ServiceKey]) -> None:
         for void in self._touched:
@@ -340,9 +330,14 @@ class Registry:
 
     async def command(self, command: Command) -> Decided:
         """Decide and commit. Raises `Rejected` or `Unavailable`."""
-        if self.replicas:
-            self.replicas.insist()
-        return await self.writer.ask(command)
+        return await self.sure(key_of(command), lambda: self.writer.ask(command), lambda told: told.changed)
+
+    async def sure(
+        self, key: str, ask: Callable[[], Awaitable[T]], written: Callable[[T], bool] = lambda told: True
+    ) -> T:
+        """What `ask` says of the record at `key`. Where others write too, a refusal, and what was not `written`, only if the store
+        confirms what it rests on. Raises `Rejected` or `Unavailable`."""
+        return await (self.replicas.sure(key, ask, written) if self.replicas else ask())
 
     async def drained(self, service: ServiceKey, revision: int, wait: float) -> DrainAnswer:
         """What every subscriber says to a drain, of whatever replica, once it has acknowledged or `wait` s are over."""
@@ -365,10 +360,11 @@ class Registry:
 
     async def revive(self, key: str, generation: int, owner: bytes) -> Decided:
         """A renewal of a lease that has lapsed, or is lapsing at this moment, perhaps by another replica's hand."""
-        if self.replicas and ((entry := self.entry(key)) is None or generation > entry.record.generation):
-            await self.replicas.insist_current(key, entry.revision if entry else 0)
-        asked = Revive(key, generation, owner, self.wall(), contested=self.machine.leases.contested(key))
-        return await self.command(asked)
+        return await self.sure(key, lambda: self._revive(key, generation, owner), lambda told: told.changed)
+
+    def _revive(self, key: str, generation: int, owner: bytes) -> Awaitable[Decided]:
+        contested = self.machine.leases.contested(key)
+        return self.writer.ask(Revive(key, generation, owner, self.wall(), contested=contested))
 
     def session_opened(self, key: str, generation: int) -> None:
         self.machine.session_opened(key, generation, self.now())
@@ -388,11 +384,15 @@ class Registry:
         self, key: str, generation: int, owner: bytes, check: str, result: Result, said: str
     ) -> Health:
         """A result of a TTL check. Raises `Rejected` or `Unavailable`."""
-        now, wall = self.now(), self._clock.wall()
-        health, command = self.machine.push(key, generation, owner, check, result, said, now, wall)
-        if command is not None:
-            await self.command(command)
-        return health
+
+        async def pushed() -> Health:
+            told = self.machine.push(key, generation, owner, check, result, said, self.now(), self.wall())
+            health, command = told
+            if command is not None:
+                await self.writer.ask(command)
+            return health
+
+        return await self.sure(key, pushed)
 
     def release_guard(self, zone: str | None) -> None:
         """An operator ends a hold (None: the registry's own). Raises `Rejected`."""

@@ -6,9 +6,11 @@ import asyncio
 
 import structlog
 
+from muster.core.agreement import Tally
 from muster.core.guard import HoldReport
 from muster.model import limits
 from muster.registry.registry import Registry
+from muster.registry.replicas.agreement import Difference
 
 log = structlog.get_logger("muster")
 
@@ -22,6 +24,7 @@ class Journal:
         self._registry = registry
         self._trouble = ""
         self._held: dict[str | None, HoldReport] = {}
+        self._unreachable: set[str] = set()
 
     async def keep(self) -> None:
         """Look now and then, for ever."""
@@ -32,6 +35,8 @@ class Journal:
     def look(self) -> None:
         """Say what has changed since the last look."""
         self._note_store(self._registry.writer.trouble)
+        self._note_peers()
+        self._note_findings()
         self._note_holds({each.zone: each for each in self._registry.guard_report() if each.state == HELD})
 
     def _note_store(self, trouble: str) -> None:
@@ -41,12 +46,47 @@ class Journal:
             log.info("the store writes again")
         self._trouble = trouble
 
+    def _note_peers(self) -> None:
+        replicas = self._registry.replicas
+        unreachable = dict(replicas.membership.unreachable) if replicas else {}
+        for name in sorted(unreachable.keys() - self._unreachable):
+            log.warning(
+                "a replica cannot be reached; it is asked through the store",
+                replica=name,
+                problem=unreachable[name],
+            )
+        for name in sorted(self._unreachable - unreachable.keys()):
+            log.info("a replica can be reached again, or is gone", replica=name)
+        self._unreachable = set(unreachable)
+
+    def _note_findings(self) -> None:
+        if self._registry.replicas is None:
+            return
+        for found in self._registry.replicas.agreement.take_findings():
+            if isinstance(found, Difference):
+                log.error(
+                    "replicas differ: both look at the store",
+                    service=f"{found.here.namespace}/{found.here.service}",
+                    revision=found.revision,
+                    here=_side(found.here),
+                    peer=found.peer,
+                    there=_side(found.there),
+                )
+            else:
+                log.warning(
+                    "put right from the store", record=found.key, held=found.held, stored=found.stored
+                )
+
     def _note_holds(self, held: dict[str | None, HoldReport]) -> None:
         for zone in sorted(held.keys() - self._held.keys(), key=_place):
             log.warning("held: silence takes nobody out here", where=_place(zone), reason=held[zone].reason)
         for zone in sorted(self._held.keys() - held.keys(), key=_place):
             log.info("no longer held", where=_place(zone))
         self._held = held
+
+
+def _side(tally: Tally) -> str:
+    return f"{tally.instances} instances, digest {tally.digest:016x}"
 
 
 def _place(zone: str | None) -> str:

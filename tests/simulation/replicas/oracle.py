@@ -82,6 +82,15 @@ class Oracle:
                 if (known := self._states.setdefault(registry.revision, state)) != state:
                     self.fail(EQUAL, f"{replica.life}@{registry.revision}: {known ^ state}")
 
+    def gone(self, host: InstanceHost) -> None:
+        """It died long ago, whatever became of replicas meanwhile."""
+        for replica in self._world.replicas.values():
+            entry = replica.serving().entry(host.key)
+            if replica.live and entry is not None and entry.discoverable:
+                self.fail(
+                    LEAVE, f"{host.key}, dead since {host.died_at:.0f}, at {replica.life}: {entry.record}"
+                )
+
     # --- When everything has healed ---------------------------------------------------------------------------------
 
     def converged(self) -> None:

@@ -17,7 +17,16 @@ from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.registry.clock import Clock
 from muster.registry.registry import Registry
-from muster.registry.replicas.port import Heard, Inquiry, Member, PeerUnreachable, Shared, Standing
+from muster.registry.replicas.port import (
+    Compared,
+    Comparison,
+    Heard,
+    Inquiry,
+    Member,
+    PeerUnreachable,
+    Shared,
+    Standing,
+)
 from muster.registry.store import StoreUnavailable
 from muster.testing.simulation.loop import Process
 from muster.testing.simulation.shared import View
@@ -75,7 +84,9 @@ class ReplicaHost:
     async def _live(self) -> None:
         world = self._world
         while True:
-            view = View(world.central, world.network, self.name, STORE, Random(world.rng.random()))
+            view = world.seen_by(
+                self, View(world.central, world.network, self.name, STORE, Random(world.rng.random()))
+            )
             registry = Registry(
                 view,
                 NetworkProber(world, self.name),  # type: ignore[arg-type]
@@ -126,6 +137,11 @@ class ReplicaHost:
         assert replicas is not None
         return replicas.asked(inquiry)
 
+    async def compared(self, comparison: Comparison) -> Compared:
+        replicas = self.serving().replicas
+        assert replicas is not None
+        return await replicas.agreement.asked(comparison)
+
 
 class NetworkPeers:
     """Implements `muster.registry.replicas.port.Peers` for the replica on `here`."""
@@ -137,6 +153,10 @@ class NetworkPeers:
     async def ask(self, member: Member, inquiry: Inquiry) -> Heard:
         there = self._world.replicas[member.name]
         return await self._call(member, lambda: there.asked(inquiry))
+
+    async def compare(self, member: Member, comparison: Comparison) -> Compared:
+        there = self._world.replicas[member.name]
+        return await self._call(member, lambda: there.compared(comparison))
 
     async def standing(self, member: Member) -> Standing:
         raise PeerUnreachable("nobody asks for it here")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from random import Random
 
 from tests.simulation.replicas.instance import InstanceHost
 from tests.simulation.replicas.oracle import Oracle
 from tests.simulation.replicas.replica import STORE, NetworkPeers, ReplicaHost
 
+from muster.registry.store import Put, Removed, SharedStore
+from muster.registry.writer import STORE_PREFIX
 from muster.storage.memory import MemoryStore
+from muster.testing.forgetful import ForgetfulStore
 from muster.testing.simulation.loop import VirtualLoop
 from muster.testing.simulation.network import Link, Network
-from muster.testing.simulation.shared import Central
+from muster.testing.simulation.shared import Central, View
 
 TRACE = 200
 """Lines of what happened that a failure shows."""
@@ -22,10 +26,15 @@ CALM_S = 240.0
 
 
 class World:
-    def __init__(self, seed: int, loop: VirtualLoop, peers: type[NetworkPeers]) -> None:
+    """`forgets`: the share of changes that a replica is never told of, while links fail too; then replicas need not be equal
+    before everything has healed."""
+
+    def __init__(self, seed: int, loop: VirtualLoop, peers: type[NetworkPeers], forgets: float = 0.0) -> None:
         self.rng = rng = Random(seed)
         self.loop = loop
         self.peers = peers
+        self.forgets = forgets
+        self.forgetful = forgets > 0
         self.network = Network(loop, Random(rng.random()))
         self.trace: deque[str] = deque(maxlen=TRACE)
         self.failure: BaseException | None = None
@@ -63,6 +72,17 @@ class World:
             self.failure = failure
             self._failed.set()
 
+    def seen_by(self, replica: ReplicaHost, view: View) -> SharedStore:
+        """The store, as that replica is told of it."""
+
+        def forgets(entry: Put | Removed) -> bool:
+            lost = entry.key.startswith(STORE_PREFIX) and self.rng.random() < self.forgets
+            if lost:
+                self.log(f"{replica.life} is not told of {entry.key}")
+            return lost
+
+        return ForgetfulStore(view, forgets) if self.forgetful else view
+
     # --- The run ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -93,13 +113,14 @@ class World:
         while self.loop.time() < ends:
             self._outside.spawn(self.rng.choice(faults)())
             await asyncio.sleep(self.rng.uniform(0.5, 10.0))
+        self.forgets = 0.0
         await asyncio.sleep(50.0 + CALM_S)
         self._release()
         await asyncio.sleep(60.0)
         self.oracle.converged()
 
     async def _look(self) -> None:
-        while True:
+        while not self.forgetful:
             self.oracle.look()
             await asyncio.sleep(0.5)
 
@@ -172,16 +193,21 @@ class World:
             host.start()
 
 
-def simulate(seed: int, peers: type[NetworkPeers] = NetworkPeers) -> World:
+def simulate(
+    seed: int,
+    peers: type[NetworkPeers] = NetworkPeers,
+    forgets: float = 0.0,
+    world: type[World] = World,
+) -> World:
     """Run the world of `seed`. A failure carries what led to it, and how to see it again."""
     with asyncio.Runner(loop_factory=VirtualLoop) as runner:
         loop = runner.get_loop()
         assert isinstance(loop, VirtualLoop)
-        return runner.run(_run(seed, loop, peers))
+        return runner.run(_run(seed, loop, lambda: world(seed, loop, peers, forgets)))
 
 
-async def _run(seed: int, loop: VirtualLoop, peers: type[NetworkPeers]) -> World:
-    world = World(seed, loop, peers)
+async def _run(seed: int, loop: VirtualLoop, make: Callable[[], World]) -> World:
+    world = make()
     try:
         await world.run()
     except BaseException as failure:

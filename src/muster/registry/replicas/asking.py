@@ -37,8 +37,6 @@ class Asking:
         self._unanswered = unanswered
         self._waiting: deque[Question] = deque()
         self._work = asyncio.Event()
-        self.unreachable: dict[str, str] = {}
-        """Why a replica did not answer the last time, by its name."""
 
     def put(self, questions: Sequence[Question]) -> None:
         self._waiting.extend(questions)
@@ -71,10 +69,10 @@ class Asking:
         try:
             heard = await self._peers.ask(member, inquiry)
         except PeerUnreachable as error:
-            self.unreachable[member.name] = str(error)
+            self._membership.met(member.name, str(error))
             heard = await self._mail.ask(member.name, inquiry)
         else:
-            self.unreachable.pop(member.name, None)
+            self._membership.met(member.name)
         return heard if heard is not None and len(heard.ages) == len(inquiry.questions) else None
 
 

@@ -43,6 +43,8 @@ class Membership:
     ) -> None:
         self.me = me
         self.members: dict[str, Member] = {}
+        self.unreachable: dict[str, str] = {}
+        """Why a replica did not answer the last time, by its name."""
         self._store = store
         self._new_op = new_op
         self._changed = changed
@@ -60,7 +62,7 @@ class Membership:
 
     def load(self, records: Iterable[Stored]) -> None:
         """Begin from a store's whole content."""
-        self.members, self._at, self.roster_at = {}, {}, 0
+        self.members, self.unreachable, self._at, self.roster_at = {}, {}, {}, 0
         for stored in records:
             self._fold(Put(stored.key, stored.value), stored.revision)
         self._tell()
@@ -81,6 +83,7 @@ class Membership:
             self._at[name] = revision
         else:
             self.members.pop(name, None)
+            self.unreachable.pop(name, None)
             self._at.pop(name, None)
         return True
 
@@ -95,6 +98,13 @@ class Membership:
     @property
     def others(self) -> list[Member]:
         return [member for name, member in self.members.items() if name != self.me.name]
+
+    def met(self, name: str, problem: str = "") -> None:
+        """A replica answered, or why it did not."""
+        if problem and name in self.members:
+            self.unreachable[name] = problem
+        else:
+            self.unreachable.pop(name, None)
 
     def proven(self) -> bool:
         """Whether the store certainly counts us in at this moment."""

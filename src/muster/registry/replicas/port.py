@@ -6,6 +6,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
+from muster.core.agreement import Tally
 from muster.core.outbox import Question
 from muster.registry.store import SharedStore
 from muster.wire.answers import DrainAnswer
@@ -34,6 +35,21 @@ class Heard(Struct, frozen=True):
     behind: list[int] = []
 
 
+class Comparison(Struct, frozen=True):
+    """What the replica called `who` holds of some services, as of a revision of the history called `epoch`."""
+
+    who: str
+    epoch: str
+    revision: int
+    tallies: list[Tally]
+
+
+class Compared(Struct, frozen=True):
+    """What the one who was asked held of the same services at the same revision; those that he cannot say any more are missing."""
+
+    tallies: list[Tally]
+
+
 class Standing(Struct, frozen=True):
     """What a replica says of itself. `age`: s since it was in touch with the store."""
 
@@ -54,6 +70,10 @@ class Peers(Protocol):
     """Every call is bounded in time by whoever implements it."""
 
     async def ask(self, member: Member, inquiry: Inquiry) -> Heard:
+        """Raises `PeerUnreachable`."""
+        ...
+
+    async def compare(self, member: Member, comparison: Comparison) -> Compared:
         """Raises `PeerUnreachable`."""
         ...
 

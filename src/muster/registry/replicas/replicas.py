@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Protocol, TypeVar
 
 from muster.core.commands import Command, Expire
 from muster.core.leases import Renewal
 from muster.core.machine import Machine, Question, Told
 from muster.core.ownership import Roster
-from muster.core.state import ServiceKey
+from muster.core.state import Change, ServiceKey
 from muster.model import limits
 from muster.model.errors import Unavailable
 from muster.registry.drain import Subscribers, together
 from muster.registry.seen import Seen
-from muster.registry.store import Guard, Put, Removed, Stored, StoreUnavailable
-from muster.registry.writer import STORE_PREFIX
+from muster.registry.store import Changes, Guard, Stored
 from muster.wire.answers import DrainAnswer, Unacknowledged
 
+from .agreement import Agreement
 from .asking import Asking
+from .certainty import COME_AGAIN_S, Certainty
 from .mail import Mail
 from .membership import Membership
 from .port import Heard, Inquiry, Member, PeerUnreachable, Shared
+from .repairs import Repairs
 
-COME_AGAIN_S = 1.0
+T = TypeVar("T")
 ONLY_THE_STORE_KNOWS = (Renewal.UNKNOWN, Renewal.SUPERSEDED)
 
 
@@ -57,18 +59,25 @@ class Replicas:
             shared.store, shared.me.name, registry.new_token, self.asked, lambda: self.membership.lease
         )
         self.asking = Asking(self.membership, shared.peers, self._mail, self._answered, self._unanswered)
+        self.repairs = Repairs(
+            shared.store, registry, machine, seen, shared.me.name, lambda: self.membership.lease
+        )
+        self._certainty = Certainty(shared.store, seen, self._held)
+        self.agreement = Agreement(machine, seen, self.membership, shared.peers, self.repairs)
 
     # --- What the store says ----------------------------------------------------------------------------------------
 
     def load(self, records: Iterable[Stored]) -> None:
         records = list(records)
         self._mail.load(records)
+        self.repairs.load(records)
         self.membership.load(records)
 
-    def apply(self, revision: int, entries: Iterable[Put | Removed]) -> None:
-        entries = list(entries)
-        self.membership.apply(revision, entries)
-        self._mail.apply(revision, entries)
+    def apply(self, told: Changes) -> list[Change]:
+        """What of the store's changes is about replicas. What is put right with them is changed for every reader."""
+        self.membership.apply(told.revision, told.entries)
+        self._mail.apply(told.revision, told.entries)
+        return self.repairs.apply(told)
 
     def _assign(self, roster: Roster) -> None:
         self._machine.assign(roster, self._registry.now())
@@ -81,6 +90,7 @@ class Replicas:
             group.create_task(self.membership.run())
             group.create_task(self.asking.run())
             group.create_task(self._mail.run())
+            group.create_task(self.agreement.run())
 
     async def leave(self) -> None:
         await self.membership.leave()
@@ -111,16 +121,14 @@ class Replicas:
                 "try_another", f"this replica is cut off from the others: {why}", retry_after=COME_AGAIN_S
             )
 
-    async def insist_current(self, key: str, revision: int) -> None:
-        """Raises `Unavailable` unless the store itself, with its majority, has the instance as it is here: last changed at
-        `revision`, 0 for not at all."""
-        try:
-            known = await self._store.read(STORE_PREFIX + key)
-        except StoreUnavailable as error:
-            raise Unavailable("try_another", str(error), retry_after=COME_AGAIN_S) from None
-        if (known.revision if known else 0) != revision:
-            why = "this replica has not seen the instance's last change yet"
-            raise Unavailable("try_another", why, retry_after=COME_AGAIN_S)
+    async def sure(self, key: str, ask: Callable[[], Awaitable[T]], written: Callable[[T], bool]) -> T:
+        """What `ask` says of the record at `key`: see `Certainty`. Raises `Rejected`, `Unavailable`."""
+        self.insist()
+        return await self._certainty.of(key, ask, written)
+
+    def _held(self, key: str) -> int:
+        entry = self._machine.state.get(key)
+        return entry.revision if entry else 0
 
     def guards(self, command: Command) -> tuple[Guard, ...]:
         """What must hold beside the record's own revision."""
@@ -135,14 +143,17 @@ class Replicas:
         async def there(member: Member) -> DrainAnswer | None:
             try:
                 return await self.peers.drained(member, service.namespace, service.name, revision, wait)
-            except PeerUnreachable:
+            except PeerUnreachable as error:
+                self.membership.met(member.name, str(error))
                 silent.append(Unacknowledged(f"replica {member.name}", member.url))
                 return None
 
+        began = self._registry.now()
         asked = [there(member) for member in self.membership.others]
         here, *answers = await asyncio.gather(self._readers.drained(service, revision, wait), *asked)
         assert here is not None
-        return together([here, *(answer for answer in answers if answer is not None)], silent)
+        waited = self._registry.now() - began
+        return together([here, *(answer for answer in answers if answer is not None)], silent, waited)
 
     async def drained_here(self, service: ServiceKey, revision: int, wait: float) -> DrainAnswer:
         """What the subscribers of this replica say, once it has the revision itself."""

@@ -1,0 +1,79 @@
+"""What a replica may say that it has not written: only what the store confirms.
+
+A write is confirmed by its guards: the store compares the record with what the replica had seen of it. A refusal, or that there is
+nothing to do, is written nowhere; said by a replica that is behind it would be wrong: 404 for an instance that another replica has
+registered, 409 for one that was registered again. So the record is read from the store, with its majority, before either is told.
+Where the store has another one, this replica catches up with it and decides again, or says `try_another`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from muster.model import limits
+from muster.model.errors import Rejected, Unavailable
+from muster.registry.seen import Seen
+from muster.registry.store import SharedStore, StoreUnavailable
+from muster.registry.writer import STORE_PREFIX
+
+T = TypeVar("T")
+
+OF_THE_RECORD = frozenset({"unknown_instance", "superseded", "not_owner", "unknown_check", "draining"})
+"""Codes of refusals that rest on what is held of the record; the others would be the same anywhere."""
+COME_AGAIN_S = 1.0
+BEHIND = "this replica has not seen the instance's last change yet"
+
+
+class Certainty:
+    """`held` is the revision of a record as it is held here, 0 for none."""
+
+    def __init__(self, store: SharedStore, seen: Seen, held: Callable[[str], int]) -> None:
+        self._store = store
+        self._seen = seen
+        self._held = held
+
+    async def of(self, key: str, ask: Callable[[], Awaitable[T]], written: Callable[[T], bool]) -> T:
+        """What `ask` says of the record at `key`, or refuses, once it was written or the store has confirmed it.
+
+        Raises `Rejected`, `Unavailable`.
+        """
+        for _ in range(limits.CONFIRM_ATTEMPTS):
+            before = self._held(key)
+            answer = await _told(ask)
+            if not isinstance(answer, Rejected) and written(answer):
+                return answer
+            if await self._confirmed(key, before):
+                if isinstance(answer, Rejected):
+                    raise answer
+                return answer
+        raise Unavailable("try_another", BEHIND, retry_after=COME_AGAIN_S)
+
+    async def _confirmed(self, key: str, before: int) -> bool:
+        """Whether the store has the record as it was held before it was decided. If not, wait for the next word of the store."""
+        try:
+            stored = await self._store.read(STORE_PREFIX + key)
+        except StoreUnavailable as error:
+            raise Unavailable("try_another", str(error), retry_after=COME_AGAIN_S) from None
+        if (stored.revision if stored else 0) == before:
+            return True
+        if self._held(key) == before:
+            await self._catch_up(stored.revision if stored else self._seen.revision + 1)
+        return False
+
+    async def _catch_up(self, revision: int) -> None:
+        try:
+            async with asyncio.timeout(limits.CATCH_UP_S):
+                await self._seen.until(revision)
+        except TimeoutError:
+            raise Unavailable("try_another", BEHIND, retry_after=COME_AGAIN_S) from None
+
+
+async def _told(ask: Callable[[], Awaitable[T]]) -> T | Rejected:
+    try:
+        return await ask()
+    except Rejected as refusal:
+        if refusal.code not in OF_THE_RECORD:
+            raise
+        return refusal

@@ -1,0 +1,164 @@
+"""Repairs: what is held here otherwise than in the store is put right, at a revision of its own.
+
+    load, compare ---> write `fix/<name>` ---> [the tail tells of it, at revision n] ---> put right, as changes of revision n
+
+So a repair comes in the store's order: whatever the store said of a record before n has been applied before, and a record that was
+changed meanwhile is left alone. Every reader is told as of any other change.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+from msgspec import Struct
+
+from muster.core.agreement import Fix, removed, stale
+from muster.core.machine import Machine
+from muster.core.state import Change, Entry
+from muster.model import limits
+from muster.model import record as records
+from muster.registry.seen import Seen
+from muster.registry.store import (
+    Batch,
+    Changes,
+    Committed,
+    Conflict,
+    Loaded,
+    Put,
+    SharedStore,
+    Stored,
+    StoreUnavailable,
+    Write,
+)
+from muster.registry.writer import STORE_PREFIX
+
+FIX = "fix/"
+T = TypeVar("T")
+
+
+class Repair(Struct, frozen=True):
+    """A record that was put right. `held`, `stored`: the revision of its last write, here and in the store; 0 for no record."""
+
+    key: str
+    held: int
+    stored: int
+
+
+class Whose(Protocol):
+    """The registry, as far as its repairs care."""
+
+    def now(self) -> float: ...
+
+    def wall(self) -> int: ...
+
+    def new_token(self) -> str: ...
+
+
+class Repairs:
+    """`count` records were put right, the last of them at revision `last`; `done` are those that were not logged yet."""
+
+    def __init__(
+        self,
+        store: SharedStore,
+        registry: Whose,
+        machine: Machine,
+        seen: Seen,
+        name: str,
+        lease: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._machine = machine
+        self._seen = seen
+        self._key = FIX + name
+        self._lease = lease
+        self._at = 0
+        self._prepared: dict[str, Sequence[Fix]] = {}
+        self.done: deque[Repair] = deque(maxlen=limits.FINDINGS_KEPT)
+        self.count = self.last = 0
+
+    # --- What the store says ----------------------------------------------------------------------------------------
+
+    def load(self, loaded: Iterable[Stored]) -> None:
+        """Everything was loaded anew: what was wrong before is right now."""
+        self._at = next((each.revision for each in loaded if each.key == self._key), 0)
+        self._prepared.clear()
+
+    def apply(self, told: Changes) -> list[Change]:
+        """With a transaction of ours comes what is put right in its turn."""
+        for entry in told.entries:
+            if entry.key == self._key:
+                self._at = told.revision if isinstance(entry, Put) else 0
+        fixes = self._prepared.pop(told.op, ())
+        return self._put_right(told.revision, fixes) if fixes else []
+
+    def _put_right(self, revision: int, fixes: Sequence[Fix]) -> list[Change]:
+        now, wall = self._registry.now(), self._registry.wall()
+        still = [fix for fix in fixes if self._machine.state.get(fix.key) is fix.held]
+        changes = self._machine.put_right(revision, still, now, wall)
+        self.done.extend(Repair(fix.key, fix.held.revision if fix.held else 0, fix.at) for fix in still)
+        self.count += len(still)
+        self.last = revision
+        return changes
+
+    # --- Looking ----------------------------------------------------------------------------------------------------
+
+    async def look(self) -> bool:
+        """Compare everything with the store, and put right what is wrong. False: it could not be done now."""
+        try:
+            loaded = await self._store.load()
+            async with asyncio.timeout(limits.REPAIR_WAIT_S):
+                await self._seen.until(loaded.revision)
+            for some in slices(await self._wrong(loaded), limits.REPAIR_RECORDS):
+                await self._prepare(some)
+        except (StoreUnavailable, TimeoutError):
+            return False
+        return True
+
+    async def _wrong(self, loaded: Loaded) -> list[Fix]:
+        """What is not held as it was at the revision of the load, and has not changed since."""
+        fixes: list[Fix] = []
+        there: set[str] = set()
+        for some in slices(loaded.records, limits.COMPARE_SLICE):
+            for stored in some:
+                if stored.key.startswith(STORE_PREFIX):
+                    there.add(key := stored.key.removeprefix(STORE_PREFIX))
+                    fixes += self._missed(key, stored, loaded)
+            await asyncio.sleep(0)
+        for entries in slices(list(self._machine.state.entries()), limits.COMPARE_SLICE):
+            gone = (entry for entry in entries if entry.key not in there)
+            fixes += [_not_there(entry) for entry in gone if stale(entry, 0, loaded.revision)]
+            await asyncio.sleep(0)
+        return fixes if self._machine.state.epoch == loaded.epoch else []
+
+    def _missed(self, key: str, stored: Stored, loaded: Loaded) -> list[Fix]:
+        held = self._machine.state.get(key)
+        if not stale(held, stored.revision, loaded.revision):
+            return []
+        record = records.decode(stored.value)
+        if held is None and removed(self._machine.feed, record, loaded.revision):
+            return []
+        return [Fix(key, held, record, stored.revision)]
+
+    async def _prepare(self, fixes: Sequence[Fix]) -> None:
+        """Write that they come now: they are put right when the tail tells of it. Raises `StoreUnavailable`, `TimeoutError`."""
+        op = self._registry.new_token()
+        self._prepared = {op: fixes}
+        write = Write(self._key, b"%d" % len(fixes), self._at, self._lease())
+        outcome = await self._store.commit(Batch(op, (write,)))
+        if isinstance(outcome, Conflict):
+            raise StoreUnavailable("in conflict with our own lost answer")
+        if isinstance(outcome, Committed):
+            async with asyncio.timeout(limits.REPAIR_WAIT_S):
+                await self._seen.until(outcome.revision)
+
+
+def _not_there(entry: Entry) -> Fix:
+    return Fix(entry.key, entry, None, 0)
+
+
+def slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (items[first : first + size] for first in range(0, len(items), size))

@@ -1,0 +1,53 @@
+"""A real replica that is behind: what another one registered it does not call unknown, nor superseded."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.faults.fourth import Fourth, fourth, until
+from tests.faults.replicas import Trio
+
+pytestmark = pytest.mark.fault
+
+TOLD = {
+    "service": "web",
+    "instance_id": "web-1",
+    "host": "127.0.0.1",
+    "port": 9,
+    "ttl": 3600,
+    "checks": [{"kind": "ttl", "ttl": "60s"}],
+}
+ASKED: list[tuple[str, str, Any]] = [
+    ("PUT", "/heartbeat/web-1", None),
+    ("PATCH", "/instances/web-1", {"weight": 7}),
+    ("POST", "/instances/web-1/check", {"result": "pass"}),
+    ("POST", "/instances/web-1/suspect", {}),
+    ("GET", "/instances/web-1/session", None),
+    ("GET", "/watch?session=web-1", None),
+    ("POST", "/instances/web-1/drain?wait=0s", None),
+    ("DELETE", "/instances/web-1", None),
+]
+
+
+async def codes(replica: Fourth) -> list[str]:
+    answers = [await replica.call(*asked) for asked in ASKED]
+    return [told["code"] if told else str(status) for status, told in answers]
+
+
+async def test_it_says_that_another_one_is_to_be_asked(tmp_path: Path) -> None:
+    with Trio(tmp_path) as trio:
+        async with fourth(trio) as behind:
+            assert await codes(behind) == ["unknown_instance"] * len(ASKED)
+            behind.store.hears.clear()
+            registered = await asyncio.to_thread(trio.replicas[0].call, "POST", "/register", TOLD)
+            assert registered[0] == 201
+            assert await codes(behind) == ["try_another"] * len(ASKED)
+            behind.store.hears.set()
+
+            async def hears() -> bool:
+                return (await behind.call("PUT", "/heartbeat/web-1"))[0] == 204
+
+            await until(trio, hears)
+            gone = await behind.call("DELETE", "/instances/web-1")
+            assert gone[0] == 204
