@@ -95,7 +95,7 @@ def test_a_policy_reaches_its_callers_at_once(anywhere: str, follow: Follow) -> 
 
 
 def panic(discovery: Discovery) -> int:
-    traffic = discovery.pick("web").traffic
+    traffic = discovery.pick("web").ledger
     assert traffic is not None
     return traffic.policy.panic_threshold
 

@@ -9,6 +9,7 @@ from tests.client.conftest import QUICK, Follow, ports, until
 
 from muster.client import Absent, Bound, Discovery, NoEndpoint, NotReady
 from muster.client.call import Call
+from muster.client.endpoint import begun
 from muster.model import limits
 from muster.model.errors import Rejected
 from muster.testing import FakeRegistry
@@ -215,12 +216,53 @@ def test_a_call_that_begins_too_late_goes_elsewhere(registry: FakeRegistry, foll
     registry.remove("web-1")
     registry.add("web", port=2)
     until(discovery, lambda: ports(discovery) == {2})
-    assert late.traffic is not None
+    assert late.ledger is not None
     choices = iter([late, discovery.pick("web")])
-    with Call(late.traffic, lambda *, avoid: next(choices), idempotent=False) as call:
+    with Call(late.ledger, lambda *, avoid: next(choices), idempotent=False) as call:
         assert call.attempt().endpoint.port == 2
         assert call.attempts == 1
-    assert late.traffic.memory.active == 0
+    assert late.ledger.memory.active == 0
+
+
+def test_an_attempt_is_under_way_until_its_block_is_left(registry: FakeRegistry, follow: Follow) -> None:
+    for port in (1, 2):
+        registry.add("web", port=port)
+    discovery = follow("web")
+    discovery.wait_ready()
+    with discovery.attempt("web") as one, discovery.attempt("web") as other:
+        assert {one.endpoint.port, other.endpoint.port} == {1, 2}
+    assert discovery.status().services["web"].calls[""].attempts == 2
+    with pytest.raises(NoEndpoint), discovery.attempt("web", "no such port"):
+        pass
+
+
+def test_an_attempt_that_begins_too_late_is_one_of_somebody_else(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    late = discovery.pick("web")
+    registry.remove("web-1")
+    registry.add("web", port=2)
+    until(discovery, lambda: ports(discovery) == {2})
+    choices = iter([late, discovery.pick("web")])
+    with begun(lambda: next(choices)) as attempt:
+        assert attempt.endpoint.port == 2
+    assert late.peer is not None
+    assert late.peer.outstanding == 0
+
+
+def test_a_call_is_told_of_an_exception_as_it_is(registry: FakeRegistry, follow: Follow) -> None:
+    for port in (1, 2):
+        registry.add("web", port=port)
+    discovery = follow("web")
+    discovery.wait_ready()
+    with discovery.call("web") as call:
+        first = call.attempt().endpoint
+        assert call.failed(ConnectionRefusedError(111, "refused")) is not None
+        assert call.attempt().endpoint.port != first.port
+        assert call.failed(ValueError("the caller's own")) is None
 
 
 def test_token_and_namespace_go_with_every_request(registry: FakeRegistry, follow: Follow) -> None:

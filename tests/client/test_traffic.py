@@ -235,7 +235,7 @@ def test_who_is_not_listed_any_more_is_not_picked_even_while_the_picker_waits_to
     service(registry, 4)
     discovery = follow("web")
     discovery.wait_ready()
-    traffic = discovery.pick("web").traffic
+    traffic = discovery.pick("web").ledger
     assert traffic is not None
     traffic._earliest = float("inf")
     registry.remove("web-2")
@@ -348,7 +348,7 @@ STICKY = Policy(balancer=Balancer(name="maglev", table_size=1009))
 
 
 def obeyed(discovery: Discovery, policy: Policy) -> bool:
-    traffic = discovery.pick("web").traffic
+    traffic = discovery.pick("web").ledger
     return traffic is not None and traffic.policy == policy
 
 

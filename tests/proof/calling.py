@@ -2,8 +2,8 @@
 
     python -m tests.proof.calling KIND --url http://127.0.0.1:8500
 
-Kinds: threads with httpx or requests, tasks with httpx or aiohttp, `prefork` (forked after the library has started), and
-`picks`, which never calls anybody and so knows only what it is told.
+Kinds: threads with httpx, httpx2 or requests, tasks with httpx, httpx2 or aiohttp, `prefork` (forked after the library has started),
+gRPC in threads and tasks, and `picks`, which never calls anybody and so knows only what it is told.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from typing import Any, Final
 
 import aiohttp
 import httpx  # noqa: TID251 - what is proved
+import httpx2
 import requests  # noqa: TID251
 from tests.proof.notes import Called, Note, Picked, Ready, Viewed, encode
 
 from muster.client import Bound, Discovery, Endpoint
+from muster.integrations import httpx2 as httpx2_transports
 from muster.integrations.aiohttp import Middleware
 from muster.integrations.httpx import AsyncTransport, Transport
 from muster.integrations.requests import Adapter
@@ -126,8 +128,8 @@ def in_threads(discovery: Noting, period: float, call: Callable[[str], tuple[int
         thread.join()
 
 
-def with_httpx(discovery: Noting, period: float) -> None:
-    with httpx.Client(mounts={"all://*.svc": Transport(discovery)}, timeout=None) as client:
+def with_httpx(discovery: Noting, period: float, library: Any = httpx, transport: Any = Transport) -> None:
+    with library.Client(mounts={"all://*.svc": transport(discovery)}, timeout=None) as client:
 
         def call(method: str) -> tuple[int, str]:
             answer = client.request(method, URL)
@@ -188,9 +190,10 @@ async def in_tasks(
             group.create_task(work())
 
 
-async def looping_httpx(discovery: Noting, period: float) -> None:
-    transport = AsyncTransport(discovery)
-    async with httpx.AsyncClient(mounts={"all://*.svc": transport}, timeout=None) as client:
+async def looping_httpx(
+    discovery: Noting, period: float, library: Any = httpx, transport: Any = AsyncTransport
+) -> None:
+    async with library.AsyncClient(mounts={"all://*.svc": transport(discovery)}, timeout=None) as client:
 
         async def call(method: str) -> tuple[int, str]:
             answer = await client.request(method, URL)
@@ -209,12 +212,33 @@ async def looping_aiohttp(discovery: Noting, period: float) -> None:
         await in_tasks(discovery, period, call)
 
 
+# --- gRPC
+
+
+def with_grpc(discovery: Noting, period: float) -> None:
+    from tests.proof import grpc_calling  # late: it starts threads, and others fork
+
+    grpc_calling.with_grpc(discovery, period)
+
+
+def looping_grpc(discovery: Noting, period: float) -> None:
+    from tests.proof import grpc_calling
+
+    grpc_calling.looping_grpc(discovery, period)
+
+
 KINDS: Final[dict[str, Callable[[Noting, float], None]]] = {
     "httpx": with_httpx,
     "requests": with_requests,
     "httpx-async": lambda discovery, period: asyncio.run(looping_httpx(discovery, period)),
+    "httpx2": lambda discovery, period: with_httpx(discovery, period, httpx2, httpx2_transports.Transport),
+    "httpx2-async": lambda discovery, period: asyncio.run(
+        looping_httpx(discovery, period, httpx2, httpx2_transports.AsyncTransport)
+    ),
     "aiohttp": lambda discovery, period: asyncio.run(looping_aiohttp(discovery, period)),
     "prefork": prefork,
+    "grpc": with_grpc,
+    "grpc-async": looping_grpc,
     "picks": picks,
 }
 

@@ -8,24 +8,29 @@ from pathlib import Path
 
 import pytest
 from tests.proof.notes import Called, failed, last_picked
-from tests.proof.town import Town, names
+from tests.proof.town import GRPC_SERVER, SERVER, Town, names
 
-CALLERS = ("httpx", "requests", "httpx-async", "aiohttp", "prefork")
+CALLERS = ("httpx", "requests", "httpx-async", "aiohttp", "httpx2", "httpx2-async", "prefork")
+GRPC_CALLERS = ("grpc", "grpc-async")
 BYSTANDER = "picks"
 SLACK_S = 5.0
 """For the default run, where the machine has more to do."""
 
 
 @pytest.mark.parametrize(
-    ("callers", "bound"),
+    ("callers", "bound", "server"),
     [
-        pytest.param(("requests", "httpx-async"), SLACK_S, id="slice"),
-        pytest.param(CALLERS, 0.5, id="whole", marks=pytest.mark.slow),
+        pytest.param(("requests", "httpx2-async"), SLACK_S, SERVER, id="slice"),
+        pytest.param(("grpc",), SLACK_S, GRPC_SERVER, id="slice of gRPC"),
+        pytest.param(CALLERS, 0.5, SERVER, id="whole", marks=pytest.mark.slow),
+        pytest.param(GRPC_CALLERS, 0.5, GRPC_SERVER, id="whole of gRPC", marks=pytest.mark.slow),
     ],
 )
-def test_a_crash_costs_no_idempotent_call(tmp_path: Path, callers: tuple[str, ...], bound: float) -> None:
+def test_a_crash_costs_no_idempotent_call(
+    tmp_path: Path, callers: tuple[str, ...], bound: float, server: tuple[str, ...]
+) -> None:
     with Town(tmp_path) as town:
-        town.serve(*(f"web-{n}" for n in range(1, 6)))
+        town.serve(*(f"web-{n}" for n in range(1, 6)), server=server)
         town.call(*callers, BYSTANDER)
         by = {*names(*callers), BYSTANDER}
         for name in town.members:

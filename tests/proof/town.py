@@ -29,6 +29,7 @@ from tests.source import ROOT
 from muster.testing.process import RegistryProcess
 
 SERVER: Final = ("-m", "uvicorn", "tests.proof.instance:app", "--no-access-log", "--log-level", "warning")
+GRPC_SERVER: Final = ("-m", "tests.proof.grpc_instance")
 LOOPBACK: Final = "127.0.0.1"
 LONG_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.05
@@ -93,11 +94,13 @@ class Member:
         zone: str = "",
         under: Prefix = (),
         options: Sequence[str] = (),
+        server: Sequence[str] = SERVER,
     ) -> None:
         self._town = town
         self._mode = town.directory / f"{name}.mode"
         self._under = under
         self._options = options
+        self._server = server
         self._wrapper: subprocess.Popen[bytes] | None = None
         self.name = name
         self.zone = zone
@@ -121,7 +124,7 @@ class Member:
     def start(self) -> None:
         says = ["--service", "web", "--id", self.name, "--host", self.host, "--port", str(self.port)]
         says += ["--zone", self.zone] * bool(self.zone) + list(self._options)
-        server = [sys.executable, *SERVER, "--host", self.host, "--port", str(self.port)]
+        server = [sys.executable, *self._server, "--host", self.host, "--port", str(self.port)]
         self._wrapper = self._town.start(
             [*self._under, sys.executable, "-m", "muster", "run", *says, "--", *server],
             self.name,

@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from muster.wire.registration import RegisterBody as RegisterBody
 
     from .address import Registry as Registry
-    from .attempt import Attempt as Attempt
     from .call import Call as Call
     from .changes import Changes as Changes
     from .discovery import Discovery as Discovery
+    from .endpoint import Attempt as Attempt
     from .endpoint import Endpoint as Endpoint
     from .errors import NoEndpoint as NoEndpoint
     from .errors import NotReady as NotReady
@@ -35,7 +35,7 @@ _HOMES = {
     **dict.fromkeys(("Absent", "Bound", "Failed", "Mirror", "Pending"), ".state"),
     **dict.fromkeys(("NoEndpoint", "NotReady", "Refused", "RegistryError", "Unreachable"), ".errors"),
     **dict.fromkeys(("Drained", "Registrar", "RegistrarStatus"), ".registrar"),
-    "Attempt": ".attempt",
+    "Attempt": ".endpoint",
     "Call": ".call",
     "Changes": ".changes",
     "Discovery": ".discovery",

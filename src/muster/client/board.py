@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from .state import Mirror, Snapshot, told
+from .state import Mirror, Snapshot, mirror_of
 from .status import Counts
 
 Listener = Callable[[Mirror], None]
@@ -54,7 +54,7 @@ class Board:
         return f"<Board of {len(self.snapshots)} services>"
 
     def mirror(self, service: str) -> Mirror:
-        return told(
+        return mirror_of(
             service,
             self.snapshots.get(service),
             age=self.age(service) or 0.0,

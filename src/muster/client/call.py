@@ -8,7 +8,7 @@
             try:
                 answer = send(attempt.endpoint, timeout=call.patience)
             except OSError as error:
-                wait = call.failed(Failure(of_exception(error)))
+                wait = call.failed(error)
             else:
                 wait = call.answered(answer.status)
 
@@ -17,6 +17,7 @@ Nothing here waits or sends: the integrations do, each in its library's way (`mu
 
 from __future__ import annotations
 
+from functools import partial
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -25,8 +26,8 @@ from muster.policy.admission import admit
 from muster.policy.outcome import Outcome, of_grpc_status, of_status
 from muster.policy.retry import Failure, Request, Retry
 
-from .attempt import Attempt, of_exception
-from .endpoint import Endpoint
+from .causes import of_exception
+from .endpoint import Attempt, Endpoint, begun
 from .errors import NoEndpoint
 from .traffic import Traffic
 
@@ -78,10 +79,7 @@ class Call:
         if not self._tried and (limit := admit(traffic.policy.limits, traffic.memory)):
             traffic.count("limit")
             raise NoEndpoint(traffic.service, "limit", detail=limit)
-        attempt = self._pick(avoid=self._tried).attempt()
-        if attempt.late:
-            attempt.finish(Outcome.CANCELLED)
-            attempt = self._pick(avoid=self._tried).attempt()
+        attempt = begun(partial(self._pick, avoid=self._tried))
         self._tried = (*self._tried, attempt.endpoint)
         self._attempt = attempt
         return attempt
@@ -104,8 +102,11 @@ class Call:
             return None
         return self.failed(failure, again=again)
 
-    def failed(self, failure: Failure, *, again: bool = True) -> float | None:
-        """Seconds to wait before the next attempt; None: there is none, and what there is, is the answer."""
+    def failed(self, failure: Failure | Exception, *, again: bool = True) -> float | None:
+        """By an exception, or in a way that the caller knows better. Seconds to wait before the next attempt; None: there is none, and
+        what there is, is the answer."""
+        if isinstance(failure, Exception):
+            failure = Failure(of_exception(failure))
         self.finish(failure.outcome)
         traffic = self._traffic
         if not again:

@@ -2,8 +2,8 @@
 
     with Discovery("http://127.0.0.1:8500", ["inventory"]) as discovery:
         discovery.wait_ready()
-        endpoint = discovery.pick("inventory")
-        call(f"http://{endpoint.address}/")
+        with discovery.attempt("inventory") as attempt:
+            call(f"http://{attempt.endpoint.address}/")
 
 A background thread keeps a snapshot of every service named; `pick` looks at it and does no I/O. Nothing runs before the
 first use, so an object made before a fork serves each child, and one made after it too.
@@ -23,7 +23,7 @@ from random import Random
 from types import TracebackType
 from typing import NoReturn, Self, assert_never
 
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from muster.model import limits, names
 from muster.model.policy import Policy
@@ -38,7 +38,7 @@ from .call import Call
 from .changes import Changes
 from .disk import Disk
 from .dispatch import Dispatch, Route
-from .endpoint import Endpoint
+from .endpoint import Attempt, Endpoint, begun
 from .errors import NoEndpoint, NotReady
 from .following import Following
 from .http import access
@@ -83,9 +83,9 @@ class Discovery:
         self._max_age = max_age
         self._timing = timing
         self._rng = rng = rng or Random()  # noqa: S311 - jitter, no secret
-        told = {self._name(service): policy for service, policy in (policies or {}).items()}
+        own = {self._name(service): policy for service, policy in (policies or {}).items()}
         reports = Reports(self._access, clock)
-        self._dispatch = Dispatch(Place(zone, region), told, reports, clock=clock, rng=rng)
+        self._dispatch = Dispatch(Place(zone, region), own, reports, clock=clock, rng=rng)
         self._board = Board(clock, self._dispatch.show)
         self._cache_dir = Path(cache_dir) if cache_dir is not None else None
         self._snapshots: Mapping[str, Snapshot] = self._board.snapshots
@@ -105,19 +105,8 @@ class Discovery:
         timing: Timing = USUAL,
     ) -> Self:
         """Configured by MUSTER_URL and the other variables of `muster.client.environment`. Raises ValueError, OSError."""
-        told = environment.read(environ)
-        return cls(
-            told.urls,
-            services,
-            namespace=told.namespace,
-            zone=told.zone,
-            region=told.region,
-            token=told.token,
-            tls=told.tls,
-            cache_dir=told.cache_dir,
-            dotted_names=told.dotted_names,
-            timing=timing,
-        )
+        settings = asdict(environment.read(environ))
+        return cls(settings.pop("urls"), services, timing=timing, **settings)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "running" if self._following else "not started"
@@ -135,6 +124,9 @@ class Discovery:
     ) -> Endpoint:
         """An endpoint for the next call, as the service's policy says. No I/O, no waiting. Raises `NoEndpoint`, which says why.
 
+        That alone is no call: nobody counts it as under way, or learns how it went, unless it is made within `endpoint.attempt()`,
+        or by `attempt` or `call` in place of this.
+
         port      the name of one, of the instance's list; None: its first
         key       what the request goes by, where the policy goes by keys; text, bytes, or a hash
         headers   of the request, for the policy's routes
@@ -147,6 +139,19 @@ class Discovery:
         if self._max_age is not None:
             self._check_age(traffic)
         return traffic.pick(key, headers, subset, avoid) or self._nobody(traffic, subset)
+
+    def attempt(
+        self,
+        service: str,
+        port: str | None = None,
+        *,
+        key: Key | None = None,
+        headers: Mapping[str, str] | None = None,
+        subset: str | None = None,
+        avoid: Collection[Endpoint] = (),
+    ) -> Attempt:
+        """A call of whoever `pick` chooses, begun: leave the block when it is over. Raises `NoEndpoint`."""
+        return begun(partial(self.pick, service, port, key=key, headers=headers, subset=subset, avoid=avoid))
 
     def call(
         self,
@@ -174,10 +179,10 @@ class Discovery:
     def shares(self, service: str, port: str | None = None) -> dict[str, float]:
         """instance id -> its part of this process's calls in the long run, by the policy and by what this process saw. Those
         that get none are left out. Raises `NoEndpoint`."""
-        told: dict[str, float] = {}
+        parts: dict[str, float] = {}
         for endpoint, share in self._find(service, port).shares():
-            told[endpoint.id] = told.get(endpoint.id, 0.0) + share
-        return told
+            parts[endpoint.id] = parts.get(endpoint.id, 0.0) + share
+        return parts
 
     def explain(self, service: str, port: str | None = None) -> list[Verdict]:
         """Why each instance is, or is not, in this process's rotation, and with which share. Raises `NoEndpoint`."""
@@ -242,7 +247,9 @@ class Discovery:
             cache_dir=str(self._cache_dir) if self._cache_dir else None,
             counts=replace(board.counts),
             services={
-                name: status.of(board.mirror(name), self._in_rotation(name), self._dispatch.tallies(name))
+                name: status.of(
+                    board.mirror(name), self._dispatch.in_rotation(name), self._dispatch.tallies(name)
+                )
                 for name in self._services
             },
         )
@@ -335,8 +342,7 @@ class Discovery:
         return self._dispatch.find(snapshot, port)
 
     def _check_age(self, traffic: Traffic) -> None:
-        age = self._board.age(traffic.service)
-        if age is not None and self._max_age is not None and age > self._max_age:
+        if self._max_age is not None and (age := self._board.age(traffic.service) or 0.0) > self._max_age:
             traffic.count("too_old")
             raise NoEndpoint(traffic.service, "too_old", age=age)
 
@@ -371,8 +377,7 @@ class Discovery:
     def _disk(self) -> Disk | None:
         if self._cache_dir is None:
             return None
-        urls = (registry.url for registry in self._access.registries)
-        return Disk(self._cache_dir, urls, self._access.namespace)
+        return Disk(self._cache_dir, (one.url for one in self._access.registries), self._access.namespace)
 
     def _known(self, services: Iterable[str]) -> bool:
         return all(service in self._board.snapshots for service in services)
@@ -380,10 +385,6 @@ class Discovery:
     def _why(self, service: str) -> str:
         mirror = self._board.mirror(service)
         return mirror.reason if isinstance(mirror, Failed) else "pending"
-
-    def _in_rotation(self, service: str) -> int:
-        traffic = self._traffic.get(service)
-        return len({endpoint.id for endpoint, _ in traffic.shares()}) if traffic else 0
 
 
 def _stop(following: Following, dispatch: Dispatch) -> None:

@@ -79,6 +79,11 @@ class Dispatch:
         with self._lock:
             return {traffic.port or "": traffic.tally.copy() for traffic in self._of(service)}
 
+    def in_rotation(self, service: str) -> int:
+        """How many instances get calls at their first port."""
+        traffic = self.table.get(service)
+        return len({endpoint.id for endpoint, _ in traffic.shares()}) if traffic else 0
+
     def sending(self, service: str) -> bool:
         """Whether a request may be on its way to an instance that readers no longer have."""
         with self._lock:

@@ -1,30 +1,49 @@
-"""Where one request can go."""
+"""Where one request can go, and a request on its way there: what the next picks learn from.
+
+endpoint = discovery.pick("inventory")
+with endpoint.attempt() as attempt:
+    answer = call(f"http://{endpoint.address}/")      # an exception says that it failed, and how
+    attempt.answered(answer.status)                   # so does a status of 500 and more
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol, Self
 
 from msgspec import Struct
 
+from muster.policy.outcome import Outcome, of_status
 from muster.wire.view import InstanceView
 
-from .attempt import Attempt
+from .causes import of_exception
 
 if TYPE_CHECKING:
-    from muster.policy.memory import Peer
+    from muster.policy.memory import Memory, Peer
 
-    from .traffic import Traffic
+
+class Ledger(Protocol):
+    """Where the calls of an endpoint are written down: the traffic that it was picked from (`traffic.py`)."""
+
+    memory: Memory
+
+    def start(self, endpoint: Endpoint, peer: Peer) -> float:
+        """An attempt begins. Returns when (s, monotonic)."""
+
+    def finish(self, endpoint: Endpoint, peer: Peer, outcome: Outcome, started: float) -> None:
+        """It is over."""
 
 
 class Endpoint(Struct, frozen=True, gc=False):
-    """An address that may receive traffic, and the instance behind it. `peer` and `traffic`, of one that was picked: what this
-    process knows of it, and where results are told."""
+    """An address that may receive traffic, and the instance behind it. `peer` and `ledger`, of one that was picked: what this
+    process knows of it, and where its calls are written down."""
 
     host: str
     port: int
     instance: InstanceView
     peer: Peer | None = None
-    traffic: Traffic | None = None
+    ledger: Ledger | None = None
 
     @property
     def id(self) -> str:
@@ -36,7 +55,8 @@ class Endpoint(Struct, frozen=True, gc=False):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
     def attempt(self) -> Attempt:
-        """A call of it begins: how it ends decides who is picked next (`attempt.py`). Raises ValueError if it was not picked."""
+        """A call of it begins: until it is over the instance counts as busy with it, and how it ends decides who is picked next.
+        Raises ValueError if it was not picked."""
         return Attempt(self)
 
     def __str__(self) -> str:
@@ -44,6 +64,59 @@ class Endpoint(Struct, frozen=True, gc=False):
 
     def __repr__(self) -> str:
         return f"<Endpoint {self.instance.service}/{self.id} {self.address}>"
+
+
+class Attempt:
+    """A context manager; or call `finish`, whatever becomes of the call. Finishing twice is once."""
+
+    __slots__ = ("_ledger", "_over", "_peer", "endpoint", "outcome", "started")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        ledger, peer = endpoint.ledger, endpoint.peer
+        if ledger is None or peer is None:
+            raise ValueError(f"{endpoint!r} was not picked: there is nothing to learn for")
+        self._ledger = ledger
+        self._peer = peer
+        self._over = False
+        self.endpoint = endpoint
+        self.outcome: Outcome | None = None
+        self.started = ledger.start(endpoint, peer)
+
+    def __repr__(self) -> str:
+        return f"<Attempt of {self.endpoint}, {self.outcome or 'under way'}>"
+
+    @property
+    def late(self) -> bool:
+        """The instance left, or was asked to, between the pick and the beginning of this: whoever waits for the last of its requests
+        may not wait for this one, so pick again."""
+        return self._peer.gone
+
+    def answered(self, status: int) -> None:
+        """With this HTTP status: 5xx is the instance's failure, everything else is none."""
+        self.outcome = of_status(status)
+
+    def finish(self, outcome: Outcome = Outcome.SUCCESS) -> None:
+        if not self._over:
+            self._over, self.outcome = True, outcome
+            self._ledger.finish(self.endpoint, self._peer, outcome, self.started)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        otherwise = Outcome.SUCCESS if error is None else of_exception(error)
+        self.finish(self.outcome or otherwise)
+
+
+def begun(pick: Callable[[], Endpoint]) -> Attempt:
+    """A call of whoever is picked; of another one, if it was too late for that one. Raises what `pick` raises."""
+    attempt = pick().attempt()
+    if attempt.late:
+        attempt.finish(Outcome.CANCELLED)
+        attempt = pick().attempt()
+    return attempt
 
 
 def of(instance: InstanceView) -> Endpoint:

@@ -1,7 +1,7 @@
 """What a process knows of a service: `Pending | Bound | Absent | Failed`, never an empty list for "I don't know".
 
-A `Snapshot` is the value readers share: made once per change, swapped whole. The four states are what is told of it when
-somebody asks, with its age at that moment.
+A `Snapshot` is the value readers share: made once per change, swapped whole. The four states are what somebody who asks
+is given, with its age at that moment.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Failed(Struct, frozen=True):
 Mirror = Pending | Bound | Absent | Failed
 
 
-def told(service: str, snapshot: Snapshot | None, *, age: float, failure: str) -> Mirror:
+def mirror_of(service: str, snapshot: Snapshot | None, *, age: float, failure: str) -> Mirror:
     if snapshot is None:
         return Failed(service, failure) if failure else Pending(service)
     if not snapshot.exists and not snapshot.endpoints:

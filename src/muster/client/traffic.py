@@ -135,12 +135,13 @@ class Traffic:
         endpoints, now = self._endpoints(), self.clock()
         return explain(self._picker, endpoints, self.policy, self.place, self.memory, now)
 
-    def start(self, endpoint: Endpoint, peer: Peer) -> None:
-        """An attempt begins."""
+    def start(self, endpoint: Endpoint, peer: Peer) -> float:
+        """An attempt begins. Returns when."""
         self.memory.start(peer)
         self.tally.attempts += 1
         if self.place.zone and endpoint.instance.zone != self.place.zone:
             self.tally.crossed += 1
+        return self.clock()
 
     def finish(self, endpoint: Endpoint, peer: Peer, outcome: Outcome, started: float) -> None:
         """It is over. Whoever is taken out for it is passed over from this moment on, by every thread."""

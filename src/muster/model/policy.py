@@ -52,6 +52,8 @@ class Balancer(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     ring_hash             by key, ketama ring                                  RingHash, XX_HASH
     maglev                by key, Maglev table                                 Maglev
 
+    Outstanding are this process's calls that are begun and not over; a bare `pick()` of the library is no call.
+
     decay               of the latency average (`PeakEwma.decay_time`)
     minimum_ring_size, maximum_ring_size    `RingHash`, same names; Envoy's own maximum is 8M
     table_size          `Maglev.table_size`; a prime

@@ -80,6 +80,6 @@ async def test_nothing_is_under_way_afterwards(web: Web, find: Found) -> None:
         for _ in range(3):
             async with client.get(URL) as answer:
                 await answer.read()
-    traffic = discovery.pick("web").traffic
+    traffic = discovery.pick("web").ledger
     assert traffic is not None
     assert (traffic.memory.active, traffic.memory.retries) == (0, 0)

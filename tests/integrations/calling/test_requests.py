@@ -78,6 +78,6 @@ def test_nothing_is_under_way_afterwards(web: Web, find: Found, session: Open) -
     opened = session(discovery)
     for path in ("good", "bad", "good"):
         opened.get(f"http+svc://web/{path}")
-    traffic = discovery.pick("web").traffic
+    traffic = discovery.pick("web").ledger
     assert traffic is not None
     assert (traffic.memory.active, traffic.memory.retries) == (0, 0)

@@ -199,6 +199,6 @@ def test_nothing_is_under_way_when_all_is_read(web: Web, find: Found, connect: C
     client = connect(discovery)
     for path in ("good", "bad", "good"):
         client("GET", f"http://web.svc/{path}")
-    traffic = discovery.pick("web").traffic
+    traffic = discovery.pick("web").ledger
     assert traffic is not None
     assert (traffic.memory.active, traffic.memory.retries) == (0, 0)
