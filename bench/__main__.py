@@ -20,6 +20,8 @@ NAMES = (
         "register",
         "replicas",
         "outages",
+        "crowd",
+        "third",
         "crash",
         "fanout",
         "blocking",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -13,6 +14,10 @@ from tempfile import TemporaryDirectory
 from bench import cores
 from bench.process import Program, program, until_ready
 from bench.registry import free_port
+from muster.registry.store import Loaded
+from muster.storage.etcd.client import Client
+from muster.storage.etcd.filling import fill
+from muster.storage.etcd.location import parse
 
 
 class Etcd:
@@ -31,6 +36,16 @@ class Etcd:
             command, check=True, capture_output=True, env={"ETCDCTL_API": "3", "PATH": PATH}
         )
         return int(json.loads(said.stdout)["header"]["revision"])
+
+    def fill(self, prefix: str, loaded: Loaded) -> None:
+        """Records below a prefix where nothing is yet."""
+
+        async def filling() -> None:
+            client = Client(parse(self.store(prefix)))
+            await fill(client, prefix, loaded, replace=False)
+            await client.close()
+
+        asyncio.run(filling())
 
     @contextmanager
     def stopped(self) -> Iterator[None]:

@@ -115,7 +115,8 @@ class Fleet:
 
     def kill(self, zone: str) -> None:
         """The zone dies at once: nobody listens there any more, and every session breaks."""
-        self._doors.pop(zone).close()
+        if zone in self._doors:  # another fleet may keep it
+            self._doors.pop(zone).close()
         for stream in self._streams.pop(zone):
             stream.transport.abort()
 

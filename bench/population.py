@@ -15,8 +15,9 @@ from muster.core.decide import decide
 from muster.core.state import State
 from muster.model import limits
 from muster.model.record import Record, encode
-from muster.registry.store import Batch, Write
+from muster.registry.store import Batch, Loaded, Stored, Write
 from muster.registry.writer import STORE_PREFIX
+from muster.storage.carrying import carried
 from muster.storage.sqlite import FILE_NAME, SqliteStore
 from muster.wire import registration
 
@@ -27,6 +28,16 @@ AT = 1_700_000_000_000
 def fill(data: Path, bodies: Iterable[Mapping[str, Any]]) -> None:
     """Put a record for each registration into the store at `data`, in transactions of the size the registry uses."""
     asyncio.run(_fill(data, map(_record, bodies)))
+
+
+def loaded(bodies: Iterable[Mapping[str, Any]]) -> Loaded:
+    """The same as a store would tell it, to be put into another one."""
+    stored = (
+        Stored(STORE_PREFIX + record.key, encode(record), revision, f"fill-{revision}")
+        for revision, record in enumerate(map(_record, bodies), 1)
+    )
+    records = tuple(stored)
+    return carried(Loaded(records, len(records), "0" * 16))
 
 
 def _record(body: Mapping[str, Any]) -> Record:

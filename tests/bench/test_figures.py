@@ -16,7 +16,9 @@ PARTS = {
     "heartbeat": ("nginx", "wrk"),
     "register": ("wrk",),
     "replicas": ("wrk", "etcd"),
-    "outages": ("wrk", "etcd", "etcdctl"),
+    "outages": ("wrk", "etcd"),
+    "crowd": ("etcd", "etcdctl"),
+    "third": ("etcd",),
     "dns": ("knotd", "dnsperf"),
 }
 
