@@ -192,9 +192,7 @@ def _last(country: Country, seconds: float) -> None:
 
 SLICE: Final[tuple[tuple[Fault, float], ...]] = (
     (the_leader_is_killed, 1.0),
-    (a_minority_is_cut_off, 1.0),
     (what_etcd_says_does_not_come_to_a_replica, 1.0),
-    (a_replica_is_cut_from_its_clients, 1.0),
     (etcd_is_compacted_under_a_watch_that_is_behind, 1.0),
 )
 FAULTS: Final[dict[Fault, float]] = {
