@@ -1,6 +1,7 @@
 """A Consul server as a source: `/v1/catalog/services`, then `/v1/health/service/NAME` for each.
 
-An instance is copied while no check of it, or of its node, is critical. Its id here is the one it gets when it registers here through
+An instance is copied while no check of it, or of its node, is critical; with a check that warns it has the weight it asked for then.
+Its id here is the one it gets when it registers here through
 Consul's API from a node of the same name.
 """
 
@@ -34,6 +35,12 @@ class _Node(Struct, frozen=True):
 
 class _Weights(Struct, frozen=True):
     passing: int = field(name="Passing", default=1)
+    warning: int = field(name="Warning", default=1)
+
+
+class _Locality(Struct, frozen=True):
+    region: str = field(name="Region", default="")
+    zone: str = field(name="Zone", default="")
 
 
 class _Service(Struct, frozen=True):
@@ -45,6 +52,7 @@ class _Service(Struct, frozen=True):
     tags: list[str] | None = field(name="Tags", default=None)
     meta: dict[str, str] | None = field(name="Meta", default=None)
     weights: _Weights = field(name="Weights", default=_Weights())
+    locality: _Locality | None = field(name="Locality", default=None)
 
 
 class _Check(Struct, frozen=True):
@@ -92,14 +100,18 @@ def _take(entry: _Entry, found: dict[str, Instance], skipped: list[str]) -> None
 
 
 def _instance(entry: _Entry) -> Instance:
-    service = entry.service
+    service, weights = entry.service, entry.service.weights
+    place = service.locality or _Locality()
+    warns = any(check.status == "warning" for check in entry.checks or ())
     return Instance(
         namespace="default",
         service=native_service(service.name),
         id=native_id(entry.node.name, service.id),
         host=names.host(service.address or entry.node.address, field="Address"),
         endpoints=(Endpoint("default", names.port(service.port, field="Port"), "http"),),
-        weight=min(service.weights.passing * WEIGHT_UNIT, limits.WEIGHT_MAX),
+        region=names.text(place.region, "Locality.Region", limits.LABEL_CHARS),
+        zone=names.text(place.zone, "Locality.Zone", limits.LABEL_CHARS),
+        weight=min((weights.warning if warns else weights.passing) * WEIGHT_UNIT, limits.WEIGHT_MAX),
         tags=registration.tags(service.tags or []),
         metadata=registration.metadata(dict(service.meta or {})),
     )

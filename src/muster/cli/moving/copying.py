@@ -58,6 +58,7 @@ def body(instance: Instance, origin: str, ttl: float) -> Body:
         "endpoints": [
             {"name": each.name, "port": each.port, "protocol": each.protocol} for each in instance.endpoints
         ],
+        "region": instance.region,
         "zone": instance.zone,
         "version": instance.version,
         "weight": instance.weight,
