@@ -13,11 +13,12 @@ import msgspec
 
 
 class Serving:
-    """`muster serve`, from its first line on. `url` is what it said."""
+    """`muster serve`, from its first line on. `url` is what it said; `dns` where its names are, "" for nowhere."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.url = self._said("serving")["url"]
+        said = self._said("serving")
+        self.url, self.dns = said["url"], said.get("dns", "")
 
     def _said(self, event: str) -> dict[str, Any]:
         assert self.process.stderr is not None

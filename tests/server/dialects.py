@@ -19,7 +19,7 @@ TIMEOUT_S = 20.0
 
 
 class Dialects:
-    """`views` by dialect; `eureka delta` is a client that never asks for the whole unless the hash tells it to."""
+    """`views` by dialect; `eureka delta` is a client that never asks for the whole unless the hash tells it to. One for each thread."""
 
     def __init__(self, caller: Caller, names: Address) -> None:
         self.caller = caller

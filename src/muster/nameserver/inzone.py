@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from muster.core.state import Entry, View
 from muster.model import limits
-from muster.model.policy import DEFAULT
+from muster.model.policy import DEFAULT, Policy
 from muster.registry.policies import Held
 from muster.registry.registry import Registry
 from muster.wire import filters
 from muster.wire import policy as policies
 
-from . import choice, names, records
+from . import choice, names, records, shares
 from .answer import Answer
 from .ask import (
     DEFAULT_NAMESPACE,
@@ -103,18 +103,24 @@ class InZone(Struct, frozen=True):
         return ours and not ask.where.label and not world.registry.settled
 
     def _listed(self, ask: OfService, view: View, kind: int, policy: Held | None) -> Answer:
-        entries = self._entries(ask.where, view, policy)
+        rules = policies.decode(policy.document) if policy and policy.document else DEFAULT
+        entries = self._entries(ask.where, view, rules)
         if not entries:
             return self._nothing(exists=self.zone.empty_exists and ask.where == EVERYBODY)
+        weights = shares.weights(entries, ask.where, rules)
         listing = Listing(
-            self.zone, entries, self.world.ttl, _labels(view), ask.where, alone=bool(ask.where.label)
+            self.zone,
+            *_weighted(entries, weights),
+            self.world.ttl,
+            _labels(view),
+            ask.where,
+            alone=bool(ask.where.label),
         )
         return listing.answer(kind) or self._nothing()
 
-    def _entries(self, where: Selector, view: View, policy: Held | None) -> Sequence[Entry]:
+    def _entries(self, where: Selector, view: View, rules: Policy) -> Sequence[Entry]:
         if where.label:
             return _labels(view).get(where.label, ())
-        rules = policies.decode(policy.document) if policy and policy.document else DEFAULT
         return choice.chosen(view.entries, where, rules.panic_threshold)
 
     # --- Everything else --------------------------------------------------------------------------------------------
@@ -124,7 +130,9 @@ class InZone(Struct, frozen=True):
         entries = [entry for entry in known if entry is not None and entry.discoverable]
         if not entries:
             return self._nothing(exists=False)
-        return Listing(self.zone, entries, self.world.ttl, {}, alone=True).answer(kind) or self._nothing()
+        weights = shares.weights(entries, EVERYBODY, DEFAULT)
+        listing = Listing(self.zone, entries, weights, self.world.ttl, {}, alone=True)
+        return listing.answer(kind) or self._nothing()
 
     def _address(self, address: names.Address, kind: int) -> Answer:
         record = records.address(records.ASKED, address, self.world.ttl)
@@ -152,6 +160,12 @@ class InZone(Struct, frozen=True):
     def _soa(self, owner: bytes) -> bytes:
         zone, world = self.zone, self.world
         return records.authority(owner, zone.origin, zone.nameserver, world.registry.revision, world.ttl)
+
+
+def _weighted(entries: Sequence[Entry], weights: Sequence[int]) -> tuple[Sequence[Entry], Sequence[int]]:
+    """Without those that are to have nothing, unless all are."""
+    some = [pair for pair in zip(entries, weights, strict=True) if pair[1]]
+    return ([entry for entry, _ in some], [weight for _, weight in some]) if some else (entries, weights)
 
 
 def _labels(view: View) -> Mapping[str, Sequence[Entry]]:

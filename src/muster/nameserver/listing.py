@@ -18,11 +18,12 @@ _NAMELESS = b""
 
 
 class Listing(Struct, frozen=True):
-    """Instances under one name. `labels`: all those of the service, by label. `alone`: the name is that of an instance or a host,
-    so what it says of itself is shown too."""
+    """Instances under one name, and the weight of each for SRV. `labels`: all those of the service, by label. `alone`: the name is
+    that of an instance or a host, so what it says of itself is shown too."""
 
     zone: Zone
     entries: Sequence[Entry]
+    weights: Sequence[int]
     ttl: int
     labels: Mapping[str, Sequence[Entry]]
     where: Selector = EVERYBODY
@@ -65,13 +66,13 @@ class Listing(Struct, frozen=True):
         return Answer(records=tuple(records.alias(host, self.ttl) for host in self.hosts), one=True)
 
     def services(self) -> Answer:
-        rows = [self._service(entry) for entry in self.entries]
+        rows = list(map(self._service, self.entries, self.weights))
         return Answer(
             records=tuple(record for found, _ in rows for record in found),
             glue=tuple(glue for found, glue in rows for _ in found),
         )
 
-    def _service(self, entry: Entry) -> tuple[list[bytes], bytes]:
+    def _service(self, entry: Entry, weight: int) -> tuple[list[bytes], bytes]:
         """The SRV records of an instance, and the address of their target, if that is one of our names."""
         host = entry.record.instance.host
         address = names.address_of(host)
@@ -80,7 +81,6 @@ class Listing(Struct, frozen=True):
         else:
             target = self.zone.target(entry.service, self._label(entry), address)
             glue = records.address(_NAMELESS, address, self.ttl)
-        weight = choice.weight(entry)
         return [
             records.service(weight, endpoint.port, target, self.ttl)
             for endpoint in choice.ports(entry, self.where)

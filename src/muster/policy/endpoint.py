@@ -6,7 +6,20 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol, TypeVar
 
 
-class Instance(Protocol):
+class Labelled(Protocol):
+    """What decides which subsets an instance is in."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def deployment_group(self) -> str: ...
+    @property
+    def tags(self) -> Sequence[str]: ...
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
+
+
+class Instance(Labelled, Protocol):
     """`muster.wire.view.InstanceView` is one."""
 
     @property
@@ -17,14 +30,6 @@ class Instance(Protocol):
     def region(self) -> str: ...
     @property
     def zone(self) -> str: ...
-    @property
-    def version(self) -> str: ...
-    @property
-    def deployment_group(self) -> str: ...
-    @property
-    def tags(self) -> Sequence[str]: ...
-    @property
-    def metadata(self) -> Mapping[str, str]: ...
     @property
     def weight(self) -> int: ...
     @property

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from muster.model.policy import Policy, Subset
 
-from .endpoint import Instance
+from .endpoint import Labelled
 from .rotation import Key, hash_of
 from .xxh64 import Hash
 
@@ -19,7 +19,7 @@ EVERYONE = ""
 """The name of the subset that all instances are in."""
 
 
-def belongs(instance: Instance, subset: Subset) -> bool:
+def belongs(instance: Labelled, subset: Subset) -> bool:
     """Whether it carries every label that the subset asks for."""
     return (
         subset.version in ("", instance.version)
