@@ -1,6 +1,7 @@
 """What callers of a Discovery see, while nothing is wrong."""
 
 import asyncio
+import sys
 from collections import Counter
 from random import Random
 
@@ -321,6 +322,24 @@ def test_a_callback_is_told_of_each_change_and_may_fail(registry: FakeRegistry, 
     registry.add("web", port=3)
     until(discovery, lambda: ports(discovery) == {1, 2, 3})
     assert len(heard) == 2
+
+
+def test_a_callback_that_would_end_its_thread_does_not(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web")
+    discovery.on_change(lambda mirror: sys.exit("enough"))
+    discovery.wait_ready()
+    registry.add("web", port=2)
+    until(discovery, lambda: ports(discovery) == {1, 2} and discovery.status().counts.callback_errors >= 1)
+
+
+def test_one_service_need_not_be_a_list_of_one(registry: FakeRegistry) -> None:
+    assert repr(Discovery(registry.url, "web")) == "<Discovery of web, not started>"
+
+
+def test_a_policy_is_a_policy(registry: FakeRegistry) -> None:
+    with pytest.raises(ValueError, match="the policy of web is a str"):
+        Discovery(registry.url, ["web"], policies={"web": "maglev"})  # type: ignore[dict-item]
 
 
 def test_a_callback_may_close(registry: FakeRegistry, follow: Follow) -> None:

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ from tests.client.told import web
 
 from muster.client import endpoint
 from muster.client.disk import Disk, Foreign, Unreadable
+from muster.client.saver import Saver
 from muster.client.state import Snapshot
+from muster.client.status import Counts
+from muster.testing.clock import ManualClock
 
 URLS = ["http://a:8500", "http://b:8500"]
 
@@ -153,3 +157,38 @@ def test_many_processes_share_one_file(tmp_path: Path) -> None:
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     assert reads > 0
     assert list(disk(tmp_path).path("web").parent.glob("*.tmp")) == []
+
+
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path: Path) -> None:
+    path = disk(tmp_path).path("web")
+    path.parent.mkdir(parents=True)
+    os.mkfifo(path)
+    with pytest.raises(Foreign):
+        disk(tmp_path).load("web")
+    with pytest.raises(Foreign):
+        disk(tmp_path).save(saved())
+
+
+class Stuck(Disk):
+    """A disk that takes its time."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory, URLS, "default")
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def save(self, snapshot: Snapshot) -> None:
+        self.begun.set()
+        assert self.go_on.wait(10)
+        super().save(snapshot)
+
+
+def test_nobody_waits_for_a_slow_disk_and_the_last_state_gets_there(tmp_path: Path) -> None:
+    slow = Stuck(tmp_path)
+    saver = Saver(slow, Counts(), ManualClock(), interval=0.0)
+    for revision in (10, 11, 12):
+        saver.changed(saved(revision))
+        saver.save_due(lambda snapshot: True)
+        assert slow.begun.wait(10)
+    slow.go_on.set()
+    saver.save_all(lambda snapshot: True)
+    assert load(tmp_path).revision == 12

@@ -9,11 +9,15 @@ import traceback
 import weakref
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.client.conftest import QUICK, Follow, ports, until
 
 from muster.client import Discovery, NoEndpoint, RegisterBody, Registrar
+from muster.model.policy import Policy
+from muster.model.resilience import OutlierDetection
+from muster.policy.outcome import Outcome
 from muster.testing import FakeRegistry
 
 
@@ -48,7 +52,7 @@ def test_close_leaves_no_thread_and_no_socket(registry: FakeRegistry, tmp_path: 
         ):
             discovery.wait_ready()
             registrar.wait_registered()
-            registry.wait(lambda: bool(registry.watchers))
+            registry.wait(lambda: any("web" in watcher.services for watcher in registry.watchers))
             registry.ask_for_ack("web")
             registry.wait(lambda: bool(registry.acknowledged))
             assert sockets_towards(registry) >= 3
@@ -63,6 +67,33 @@ def test_close_during_an_outage_waits_for_nothing(follow: Follow) -> None:
     until(discovery, lambda: discovery.status().counts.unreachable >= 2)
     discovery.close()
     assert not ours()
+
+
+class Interrupting(Random):
+    """Has something done in the middle of whatever throws these dice, as a signal's handler may."""
+
+    work: Callable[[], object] | None = None
+
+    def random(self) -> float:
+        work, self.work = self.work, None
+        if work is not None:
+            work()
+        return super().random()
+
+
+def test_a_signals_handler_may_call_in_the_middle_of_a_call(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    dice = Interrupting()
+    policy = Policy(outlier_detection=OutlierDetection(consecutive_5xx=1))
+    discovery = follow("web", rng=dice, policies={"web": policy})
+    discovery.wait_ready()
+    attempt = discovery.attempt("web")
+    dice.work = lambda: discovery.attempt("web").finish()
+    failing = threading.Thread(target=attempt.finish, args=(Outcome.FAILURE,), daemon=True)
+    failing.start()
+    failing.join(10)
+    assert not failing.is_alive()
+    assert dice.work is None
 
 
 def test_close_twice_is_close(follow: Follow) -> None:

@@ -97,7 +97,9 @@ class Board:
             for listener in self._listeners:
                 try:
                     listener(self.mirror(service))
-                except Exception:
+                except (
+                    BaseException
+                ):  # `sys.exit()` too: it would end this thread, and nothing would be heard any more
                     self.counts.callback_errors += 1
                     log.exception("a callback failed on a change of %s", service)
 

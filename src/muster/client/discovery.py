@@ -51,8 +51,8 @@ from .traffic import Traffic
 
 
 class Discovery:
-    """`urls`: one registry, several, or a text with commas; or `static:` and endpoints (`static.py`). `services`: those to
-    follow from the start; others are followed from their first mention on. `zone`, `region`: the caller's own. `policies`: by
+    """`urls`: one registry, several, or a text with commas; or `static:` and endpoints (`static.py`). `services`: the one, or those,
+    to follow from the start; others are followed from their first mention on. `zone`, `region`: the caller's own. `policies`: by
     service, obeyed in place of the default. `max_age`: seconds after which what no registry has vouched for is not used any more
     (None: it is used, however old). `token`: the token, or the path of the file it is in. `cache_dir`: where the last known
     good is kept (None: nowhere). `dotted_names`: the registry is configured to allow dots in names. Raises ValueError or
@@ -62,7 +62,7 @@ class Discovery:
     def __init__(
         self,
         urls: str | Iterable[str],
-        services: Iterable[str] = (),
+        services: str | Iterable[str] = (),
         *,
         namespace: str = "default",
         zone: str = "",
@@ -99,7 +99,7 @@ class Discovery:
     @classmethod
     def from_env(
         cls,
-        services: Iterable[str] = (),
+        services: str | Iterable[str] = (),
         *,
         environ: Mapping[str, str] = os.environ,
         timing: Timing = USUAL,
@@ -363,9 +363,10 @@ class Discovery:
             self.start()
         return name
 
-    def _distinct(self, services: Iterable[str]) -> tuple[str, ...]:
+    def _distinct(self, services: str | Iterable[str]) -> tuple[str, ...]:
         """Raises ValueError, or `Rejected` for a name that no service can have."""
-        wanted = tuple(dict.fromkeys(self._name(service) for service in services))
+        listed = (services,) if isinstance(services, str) else services
+        wanted = tuple(dict.fromkeys(self._name(service) for service in listed))
         if len(wanted) > limits.WATCH_SERVICES:
             raise ValueError(f"one Discovery follows {limits.WATCH_SERVICES} services, not {len(wanted)}")
         return wanted

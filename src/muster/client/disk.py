@@ -15,10 +15,11 @@ import contextlib
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 from msgspec import Struct
@@ -83,7 +84,7 @@ class Disk:
     def load(self, service: str) -> tuple[Snapshot, float] | None:
         """The service as last saved, and how many seconds ago that was. None if there is no file."""
         try:
-            with self.path(service).open("rb") as file:
+            with _opened(self.path(service)) as file:
                 head = _read_head(file.readline(_HEAD_BYTES))
                 body = file.read(limits.CLIENT_DISK_BYTES + 1)
                 saved = os.fstat(file.fileno()).st_mtime
@@ -117,7 +118,7 @@ class Disk:
     def _known(self, path: Path, snapshot: Snapshot) -> bool:
         """True if the file says as much already. Raises `Foreign` on a file that must not be replaced."""
         try:
-            with path.open("rb") as file:
+            with _opened(path) as file:
                 head = _read_head(file.readline(_HEAD_BYTES))
         except Foreign:
             raise
@@ -192,6 +193,15 @@ def _policy(head: Head) -> Policy | None:
         return None if head.policy is None else policies.parse(head.policy)
     except Rejected:
         return None
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """For reading, at once: nobody may ever write into a pipe that stands there. Raises OSError, `Foreign`."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise Foreign("not a file")
+        yield file
 
 
 def _private(path: str, flags: int) -> int:

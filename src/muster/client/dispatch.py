@@ -24,7 +24,7 @@ Route = str | tuple[str, str]
 
 
 class Dispatch:
-    """`policies`: of services whose policy this process decides itself, whatever the registry has."""
+    """`policies`: of services whose policy this process decides itself, whatever the registry has. Raises ValueError for what is none."""
 
     def __init__(
         self,
@@ -37,11 +37,16 @@ class Dispatch:
     ) -> None:
         self.place = place
         self.table: dict[Route, Traffic] = {}
+        for service, policy in policies.items():
+            if not isinstance(policy, Policy):
+                raise ValueError(
+                    f"the policy of {service} is a {type(policy).__name__}, not a muster.model.policy.Policy"
+                )
         self._own = dict(policies)
         self._reports = reports
         self._clock = clock
         self._rng = rng
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._stale: SimpleQueue[Traffic | None] = SimpleQueue()
         self._over = threading.Event()
 
@@ -110,7 +115,7 @@ class Dispatch:
     def forked(self) -> None:
         """In the child: calls under way are the parent's, and locks may be held by threads that do not exist here."""
         self.table.clear()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._stale = SimpleQueue()
         self._over = threading.Event()
         self._reports.forked()

@@ -87,7 +87,7 @@ class Reports:
         self._renew()
 
     def _renew(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._ration = Ration()
         self._waiting: SimpleQueue[tuple[str, int] | None] = SimpleQueue()
         self._thread = None

@@ -11,7 +11,7 @@ from .state import Absent, Bound, Failed, Mirror, Pending, Source
 
 
 class Counts(Struct):
-    """Since the start. The thread that follows the registry adds; everybody else reads."""
+    """Since the start. The thread that follows the registry adds, and that of the disk to `disk_errors`; everybody else reads."""
 
     streams: int = 0
     resumed: int = 0

@@ -72,11 +72,11 @@ class Traffic:
         self.clock = clock
         self.rng = rng
         self.tally = Tally()
-        self.memory = Memory(policy, clock(), threading.Lock())
+        self.memory = Memory(policy, clock(), threading.RLock())  # a signal's handler may call somebody, too
         self._ask = ask
         self._suspect = suspect
         self._asked = False
-        self._building = threading.Lock()
+        self._building = threading.RLock()
         self._picker = self._build()
 
     def __repr__(self) -> str:
