@@ -239,9 +239,8 @@ class Writer:
                 self._apart(self._under_way)
             else:
                 await self._applied.until(revision)
-                state = self._state()
                 for key, (pending, _) in batch.items():
-                    self._settle(pending, Decided(state.get(key), True, revision))
+                    self._committed(pending, self._state().get(key), revision)
         self._under_way = []
 
     # --- The store's answer, however long it takes ------------------------------------------------------------------
@@ -297,6 +296,13 @@ class Writer:
                 self._alone.append(pending)
 
     # --- Out --------------------------------------------------------------------------------------------------------
+
+    def _committed(self, pending: _Pending, entry: Entry | None, revision: int) -> None:
+        """It is written. If the tail told of `revision` without it, what is held is wrong, and must not be told for what was written."""
+        if entry is not None and entry.revision < revision:
+            why = "the store did not tell this replica of its own write"
+            pending.tell(Unavailable("try_another", why, retry_after=COME_AGAIN_S))
+        self._settle(pending, Decided(entry, True, revision))
 
     def _settle(self, pending: _Pending, decided: Decided) -> None:
         self._outcomes.decided(pending.command, asked=pending.answer is not None)

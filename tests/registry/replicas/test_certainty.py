@@ -131,3 +131,13 @@ async def test_a_registration_sent_to_two_replicas_at_once_is_made_once() -> Non
         told = await asyncio.gather(a.command(FIRST), b.command(FIRST))
         assert sorted(each.changed for each in told) == [False, True]
         assert len({each.entry.record.generation for each in told if each.entry}) == 1
+
+
+@in_virtual_time
+async def test_what_the_store_did_not_tell_of_is_not_answered_with_what_was_there_before() -> None:
+    forgets: set[str] = set()
+    async with pair(lambda entry: entry.key in forgets) as two:
+        await two.registries["a"].command(FIRST)
+        await asyncio.sleep(1.0)
+        forgets.add(f"i/{KEY}")
+        assert await code(two.registries["b"].command(SECOND)) == "try_another"
