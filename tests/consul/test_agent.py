@@ -181,6 +181,17 @@ REFUSED = [
         'ServiceID "none" does not exist',
     ),
     ("PUT", "/v1/agent/check/register", {"TTL": "1s"}, 400, "Missing check name"),
+    *(
+        ("PUT", "/v1/agent/service/register", {"Name": "x", "Check": {"Interval": "1s", **check}}, 400, told)
+        for check, told in (
+            ({"HTTP": "http://169.254.169.254/latest"}, "no check goes to 169.254.169.254"),
+            ({"HTTP": "http://[fe80::1]/"}, "no check goes to fe80::1"),
+            ({"TCP": "224.0.0.1:1"}, "no check goes to 224.0.0.1"),
+            ({"HTTP": "https://10.0.0.1/", "TLSServerName": "x\r\ny"}, "TLSServerName is no name"),
+            ({"HTTP": "http://10.0.0.1/", "Interval": 1e300}, "invalid duration"),
+            ({"HTTP": "http://10.0.0.1/", "Timeout": "9999999999h"}, "invalid duration"),
+        )
+    ),
     ("PUT", "/v1/agent/check/update/none", {"Status": "well"}, 400, "Invalid check status: 'well'"),
     ("PUT", "/v1/agent/service/maintenance/none", None, 400, "Missing value for enable"),
     ("PUT", "/v1/agent/service/maintenance/none?enable=x", None, 400, 'Invalid value for enable: "x"'),

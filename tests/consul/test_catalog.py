@@ -80,6 +80,25 @@ def test_nodes_and_who_is_on_one(caller: Caller, name: str) -> None:
     assert catalog(caller, "datacenters") == ["dc1"]
 
 
+def test_a_registration_is_all_or_nothing(caller: Caller, name: str) -> None:
+    """What only the registry's own rules refuse is found before its node is written, too."""
+    put(caller, "register", Node=name, Address="10.0.0.1", Service={"ID": "s", "Service": name})
+    for n in range(7):
+        put(caller, "register", Node=name, SkipNodeUpdate=True, Check={"Name": f"c{n}", "ServiceID": "s"})
+    before = caller.ask("GET", "/v1/status").json["revision"]
+    two = [{"Name": f"more{n}", "ServiceID": "s", "Status": "passing"} for n in range(2)]
+    many = [{"Name": f"c{n}", "Status": "passing"} for n in range(9)]
+    moved = {"Node": name, "Address": "10.0.0.2"}
+    for body in (
+        {**moved, "Checks": two},
+        {**moved, "Checks": two, "Service": {"ID": "s", "Service": name}},
+        {**moved, "Checks": many},
+    ):
+        answer = put(caller, "register", **body)
+        assert (answer.status, b"at most 8 checks" in answer.body) == (500, True), answer
+    assert caller.ask("GET", "/v1/status").json["revision"] == before
+
+
 def test_what_is_no_registration_leaves_no_trace(caller: Caller, name: str) -> None:
     before = caller.ask("GET", "/v1/status").json["revision"]
     for body, told in (

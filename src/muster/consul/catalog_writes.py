@@ -7,6 +7,7 @@ a registration is checked before the first of it is written.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 
 from muster.core import commands
 from muster.core.commands import Command
+from muster.model import limits
 from muster.model.check import Check, Result
 from muster.model.errors import Rejected
 from muster.model.instance import Instance
@@ -44,9 +46,9 @@ class CatalogWrites:
         namespace = queries.namespace(request)
         try:
             return await self._register(request, body, namespace)
-        except Refused as refused:
+        except Rejected as refused:
             # Consul's servers find what is wrong with it, not its agent: whatever they say comes back as 500.
-            raise Refused(500, refused.detail) from None
+            raise Refused(500, str(refused)) from None
 
     async def _register(self, request: Request, body: CatalogRegister, namespace: str) -> Response:
         self._datacenter(request, body.datacenter)
@@ -55,10 +57,11 @@ class CatalogWrites:
         service = self._service(body, place, every)
         node = self._node(body, place, [check for check in every if not check.service_id])
         others = self._elsewhere(place, service, every)
-        for instance in (node, service):
-            if instance is not None:
-                await self._registry.command(self._registration(instance))
-        for command in others:
+        found = [self._registration(instance) for instance in (node, service) if instance is not None]
+        asked: list[Command] = [*found, *others]
+        for command in asked:
+            self._registry.writer.foresee(command)
+        for command in asked:
             await self._registry.command(command)
         await self._say(place, every)
         return replies.value(True)
@@ -104,6 +107,8 @@ class CatalogWrites:
     ) -> Instance | None:
         """The node's record with the checks that are its own; None if it is to stay as it is."""
         own = tuple(self._check(each) for each in every)
+        if len(own) > limits.CHECKS:
+            raise Refused(500, f"a node has at most {limits.CHECKS} checks here")
         known = self._shared.catalog.node_entry(place.node)
         if known is not None and body.skip_node_update:
             return replace(known.record.instance, checks=own) if own else None
@@ -121,9 +126,9 @@ class CatalogWrites:
 
     def _elsewhere(
         self, place: Place, service: Instance | None, every: Iterable[CatalogCheckBody]
-    ) -> list[Command]:
+    ) -> list[commands.PutCheck]:
         """Checks of services that were registered before."""
-        found: list[Command] = []
+        found: list[commands.PutCheck] = []
         for each in every:
             key = instance_key(place.namespace, names.native_id(place.node, each.service_id))
             if not each.service_id or (
@@ -134,6 +139,14 @@ class CatalogWrites:
                 told = f"Unknown service ID '{each.service_id}' for check ID '{each.check_id or each.name}'"
                 raise Refused(500, told)
             found.append(commands.PutCheck(key, 0, b"", self._registry.wall(), self._check(each)))
+        for key, number in Counter(command.key for command in found).items():
+            entry = self._registry.entry(key)
+            if (
+                number > 1
+                and entry is not None
+                and number + len(entry.record.instance.checks) > limits.CHECKS
+            ):
+                raise Refused(500, f"a service has at most {limits.CHECKS} checks here")
         return found
 
     def _check(self, body: CatalogCheckBody) -> Check:

@@ -12,7 +12,12 @@ from urllib.parse import SplitResult, urlsplit
 from muster.model import limits
 from muster.model.check import Check, Health
 from muster.model.names import printable
-from muster.model.probe_rules import forbidden_header, forbidden_header_value, forbidden_path
+from muster.model.probe_rules import (
+    forbidden_header,
+    forbidden_header_value,
+    forbidden_host,
+    forbidden_path,
+)
 
 from . import durations, names
 from .answers import Definition
@@ -196,7 +201,8 @@ def _located(check: Check, body: CheckBody, site: Site) -> Check:
         case "grpc":
             address, _, service = body.grpc.partition("/")
             host, port = _host_port(address, "GRPC")
-            return _at(check, host, port, site, body.grpc_use_tls, body, grpc_service=service)
+            named = _text(service, "GRPC", limits.LABEL_CHARS)
+            return _at(check, host, port, site, body.grpc_use_tls, body, grpc_service=named)
         case "tcp":
             host, port = _host_port(body.tcp, "TCP")
             return _at(check, host, port, site, body.tcp_use_tls, body)
@@ -229,13 +235,16 @@ def _at(
     """`check` at an address; the instance's own needs not be said."""
     here = names.is_loopback(host) or names.is_any(host)
     own = site.node_address if here else names.host(host, f"Invalid check: {host!r} is no address")
+    if why := forbidden_host(own):
+        raise _invalid(f"no check goes to {own}: it {why}")
+    named = body.tls_server_name
     struct = {name: getattr(check, name) for name in check.__struct_fields__}
     placed = {
         "host": "" if own == site.host else own,
         "port": port,
         "tls": tls,
         "tls_verify": not body.tls_skip_verify,
-        "tls_server_name": body.tls_server_name,
+        "tls_server_name": names.host(named, "Invalid check: TLSServerName is no name") if named else "",
     }
     return Check(**{**struct, **placed, **fields})
 

@@ -131,6 +131,10 @@ class Writer:
 
     # --- In ---------------------------------------------------------------------------------------------------------
 
+    def foresee(self, command: Command) -> None:
+        """Whether it would be granted as things are: for whoever has several to ask, and wants all or none. Raises `Rejected`."""
+        decide(self._state(), command)
+
     def ask(self, command: Command) -> asyncio.Future[Decided]:
         """Queue a command of a caller. The future gets `Decided`, or raises `Rejected` or `Unavailable`."""
         answer: asyncio.Future[Decided] = asyncio.get_running_loop().create_future()
