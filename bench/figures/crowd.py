@@ -19,18 +19,20 @@ from bench.registry import HOST, Registry, body, registry
 
 REPLICAS = 3
 SERVICES = 1_000
-TTL_S = 90.0
+TTL_S = 30.0
 BATCH = 500
 PATIENCE_S = 60.0
 
 
 class Size(Struct, frozen=True):
+    """`settle`: longer than a lease lasts after the start, so that everybody has been heard by then."""
+
     instances: int
     settle: float
     watched: float
 
 
-SIZES = {"full": Size(100_000, 50, 30), "quick": Size(100_000, 35, 10), "tiny": Size(60, 0, 1)}
+SIZES = {"full": Size(100_000, 40, 30), "quick": Size(100_000, 40, 10), "tiny": Size(60, 0, 1)}
 
 
 def measure(scale: Scale) -> Sequence[Number]:
