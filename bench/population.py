@@ -15,8 +15,8 @@ from muster.core.decide import decide
 from muster.core.state import State
 from muster.model import limits
 from muster.model.record import Record, encode
+from muster.registry.layout import INSTANCES
 from muster.registry.store import Batch, Loaded, Stored, Write
-from muster.registry.writer import STORE_PREFIX
 from muster.storage.carrying import carried
 from muster.storage.sqlite import FILE_NAME, SqliteStore
 from muster.wire import registration
@@ -33,7 +33,7 @@ def fill(data: Path, bodies: Iterable[Mapping[str, Any]]) -> None:
 def loaded(bodies: Iterable[Mapping[str, Any]]) -> Loaded:
     """The same as a store would tell it, to be put into another one."""
     stored = (
-        Stored(STORE_PREFIX + record.key, encode(record), revision, f"fill-{revision}")
+        Stored(INSTANCES + record.key, encode(record), revision, f"fill-{revision}")
         for revision, record in enumerate(map(_record, bodies), 1)
     )
     records = tuple(stored)
@@ -52,7 +52,7 @@ async def _fill(data: Path, records: Iterable[Record]) -> None:
     remaining = iter(records)
     number = 0
     while batch := list(islice(remaining, limits.BATCH_WRITES)):
-        writes = tuple(Write(STORE_PREFIX + record.key, encode(record), 0) for record in batch)
+        writes = tuple(Write(INSTANCES + record.key, encode(record), 0) for record in batch)
         await store.commit(Batch(f"fill-{number}", writes))
         number += 1
     await store.close()

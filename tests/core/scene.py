@@ -11,7 +11,8 @@ from muster.core.commands import Command, key_of
 from muster.core.decide import GONE, NOTHING, decide
 from muster.core.guard import Rules
 from muster.core.leases import Renewal
-from muster.core.machine import Ask, Machine
+from muster.core.machine import Machine
+from muster.core.outbox import Probe
 from muster.model import limits
 from muster.model.check import Answer
 from muster.model.instance import Instance
@@ -112,8 +113,8 @@ class Scene:
             for command in turn.commands:
                 if self.machine.begin(command):
                     self._commit(command, asked=False)
-            for ask in turn.asks:
-                self._ask(ask)
+            for probe in turn.probes:
+                self._run(probe)
 
     def _commit(self, command: Command, *, asked: bool) -> None:
         state = self.machine.state
@@ -127,18 +128,18 @@ class Scene:
             self.machine.apply(state.revision + 1, [change], self.now, self.wall)
         self.machine.decided(command, self.now, asked=asked)
 
-    def _ask(self, ask: Ask) -> None:
-        id = ask.instance.id
-        self.asked.append((self.now, ask.purpose, id))
+    def _run(self, probe: Probe) -> None:
+        id = probe.instance.id
+        self.asked.append((self.now, probe.purpose, id))
         answer = self.answers.get(id, Answer.ANSWERED)
         takes = 0.001
         if answer is Answer.SILENT:
-            takes = ask.check.timeout if ask.check else limits.SUSPICION_PROBE_TIMEOUT_S
-        event = (self.now + takes, next(self._order), lambda: self._found(ask, answer))
+            takes = probe.check.timeout if probe.check else limits.SUSPICION_PROBE_TIMEOUT_S
+        event = (self.now + takes, next(self._order), lambda: self._found(probe, answer))
         heapq.heappush(self._events, event)
 
-    def _found(self, ask: Ask, answer: Answer) -> None:
-        self.machine.found(ask, answer, answer.value, self.now, self.wall)
+    def _found(self, probe: Probe, answer: Answer) -> None:
+        self.machine.found(probe, answer, answer.value, self.now, self.wall)
         self._settle()
 
     def _happen(self) -> None:

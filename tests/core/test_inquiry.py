@@ -6,8 +6,10 @@ import pytest
 
 from muster.core.commands import Expire, MarkOverdue, Revive
 from muster.core.decide import NOTHING, decide
+from muster.core.inquiry import Reply
 from muster.core.leases import Renewal
-from muster.core.machine import Machine, Question, Told
+from muster.core.machine import Machine
+from muster.core.outbox import Question
 from muster.core.ownership import Roster
 from muster.testing.builders import instance, record
 
@@ -48,7 +50,7 @@ def test_nobody_asks_about_what_is_anothers() -> None:
 def test_who_was_heard_elsewhere_is_not_overdue() -> None:
     made = machine(both("us"))
     (question,) = questions(made, 16.0)
-    made.answered(Told(question, 2.0, 7), 16.0, 0)
+    made.answered(Reply(question, 2.0, 7), 16.0, 0)
     assert commands(made) == []
     lease = made.leases.get(KEY)
     assert lease is not None
@@ -58,12 +60,12 @@ def test_who_was_heard_elsewhere_is_not_overdue() -> None:
 def test_who_was_heard_nowhere_is_overdue_and_then_expires_as_it_was_asked_about() -> None:
     made = machine(both("us"))
     (question,) = questions(made, 16.0)
-    made.answered(Told(question, None, 7), 16.0, 0)
+    made.answered(Reply(question, None, 7), 16.0, 0)
     assert commands(made) == [MarkOverdue(KEY, 5, 0)]
     made.tick(31.0, 0)
     (last,) = made.take().questions
     assert last.binding
-    made.answered(Told(last, None, 7), 31.0, 0)
+    made.answered(Reply(last, None, 7), 31.0, 0)
     assert commands(made) == [Expire(KEY, 5, 0, seen=5, roster=7)]
 
 

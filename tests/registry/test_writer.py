@@ -10,8 +10,9 @@ from muster.core.leases import Renewal
 from muster.model import limits
 from muster.model.errors import Unavailable
 from muster.model.record import encode
+from muster.registry.layout import INSTANCES
 from muster.registry.store import Batch, Write
-from muster.registry.writer import RETRY_S, STORE_PREFIX
+from muster.registry.writer import RETRY_S
 from muster.storage.memory import MemoryStore
 from muster.testing.builders import instance, record, register
 from muster.testing.simulation.loop import in_virtual_time
@@ -110,7 +111,7 @@ async def test_a_queue_that_is_full_says_so() -> None:
 
 async def somebody_else_writes(store: MemoryStore, id: str, expected: int = 0) -> None:
     value = encode(record(instance(id, version="theirs"), "theirs", generation=0))
-    await store.commit(Batch("theirs", (Write(f"{STORE_PREFIX}default/{id}", value, expected),)))
+    await store.commit(Batch("theirs", (Write(f"{INSTANCES}default/{id}", value, expected),)))
 
 
 @in_virtual_time

@@ -26,14 +26,14 @@ def service_names(ctx: click.Context, param: click.Parameter, incomplete: str) -
 def instance_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     found: list[str] = []
     for name in _services(ctx):
-        told = _ask(ctx, f"/services/{part(name)}/instances", InstanceList, {"all": "1"})
-        found += [view.instance_id for view in told.instances] if told else []
+        answer = _ask(ctx, f"/services/{part(name)}/instances", InstanceList, {"all": "1"})
+        found += [view.instance_id for view in answer.instances] if answer else []
     return [id for id in found if id.startswith(incomplete)]
 
 
 def _services(ctx: click.Context) -> list[str]:
-    told = _ask(ctx, "/services", Services, {})
-    return [each.service for each in told.services] if told else []
+    answer = _ask(ctx, "/services", Services, {})
+    return [each.service for each in answer.services] if answer else []
 
 
 def _ask(ctx: click.Context, path: str, kind: type[T], query: dict[str, str]) -> T | None:

@@ -95,29 +95,29 @@ def description_options(command: Command) -> Command:
     return command
 
 
-def body(own_host: str, *, static: bool = False, **told: Any) -> RegisterBody:
+def body(own_host: str, *, static: bool = False, **options: Any) -> RegisterBody:
     """The registration of the options' values. `own_host`: where callers reach this machine, unless --host says so.
 
     Raises `click.BadParameter`.
     """
-    host = told["host"] or own_host
+    host = options["host"] or own_host
     return RegisterBody(
-        service=told["service"],
-        instance_id=told["instance_id"] or f"{told['service']}-{host}-{told['port']}",
+        service=options["service"],
+        instance_id=options["instance_id"] or f"{options['service']}-{host}-{options['port']}",
         host=host,
         endpoints=[
-            EndpointBody(told["port"], "default", told["protocol"]),
-            *map(endpoint, told["endpoints"]),
+            EndpointBody(options["port"], "default", options["protocol"]),
+            *map(endpoint, options["endpoints"]),
         ],
-        zone=told["zone"],
-        region=told["region"],
-        version=told["version"],
-        deployment_group=told["group"],
-        weight=told["weight"],
-        tags=list(told["tags"]),
-        metadata=dict(_pairs(told["metadata"])),
-        checks=[check(text, interval=told["check_interval"]) for text in told["checks"]],
-        ttl=told["ttl"],
+        zone=options["zone"],
+        region=options["region"],
+        version=options["version"],
+        deployment_group=options["group"],
+        weight=options["weight"],
+        tags=list(options["tags"]),
+        metadata=dict(_pairs(options["metadata"])),
+        checks=[check(text, interval=options["check_interval"]) for text in options["checks"]],
+        ttl=options["ttl"],
         static=static,
     )
 

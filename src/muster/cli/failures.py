@@ -86,9 +86,11 @@ CLUES: Final[dict[str, str]] = {
 
 def unreachable(tried: Mapping[str, str]) -> Failure:
     """`tried`: registry's URL -> what happened there."""
-    told = ", ".join(f"{shown(url)} ({shown(why)})" for url, why in tried.items())
-    clues = [advice for clue, advice in CLUES.items() if clue in told]
-    return Failure(f"no registry answers at {told}", "\n".join(clues) or NOBODY_THERE, code=Exit.UNREACHABLE)
+    reasons = ", ".join(f"{shown(url)} ({shown(why)})" for url, why in tried.items())
+    clues = [advice for clue, advice in CLUES.items() if clue in reasons]
+    return Failure(
+        f"no registry answers at {reasons}", "\n".join(clues) or NOBODY_THERE, code=Exit.UNREACHABLE
+    )
 
 
 def unusable_file(path: object, reason: str, advice: str = "") -> Failure:

@@ -98,11 +98,11 @@ def _described(view: InstanceView) -> str:
 def _difference(before: InstanceView, after: InstanceView) -> str:
     if before.generation != after.generation:
         return f"started anew  {_described(after)}"
-    told = [
+    differences = [
         f"{field} {old} -> {new}"
         for field in TOLD
         if (old := getattr(before, field)) != (new := getattr(after, field))
     ]
     others = ("tags", "metadata", "endpoints")
-    told += [f"{field} changed" for field in others if getattr(before, field) != getattr(after, field)]
-    return shown(", ".join(told) or "registered again")
+    differences += [f"{field} changed" for field in others if getattr(before, field) != getattr(after, field)]
+    return shown(", ".join(differences) or "registered again")

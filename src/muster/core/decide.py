@@ -144,16 +144,16 @@ def _again(state: State, command: Register, record: Record) -> Write:
         if command.incarnation:
             raise Rejected("draining", "this incarnation is draining; only a new one can register")
         return _begin(command, record.facts, superseded=record.superseded)
-    return _told_again(command, record)
+    return _said_again(command, record)
 
 
-def _told_again(command: Register, record: Record) -> Write:
+def _said_again(command: Register, record: Record) -> Write:
     instance = command.instance
     if command.keep_checks:
         instance = _with_checks(instance, {check.name: check for check in record.instance.checks})
-    told = replace(record, instance=instance, owner=command.owner)
+    proposed = replace(record, instance=instance, owner=command.owner)
     health = _kept_health(instance, record)
-    return _with(told, record, command.at, expired_at=0, overdue=False, checks=health)
+    return _written(proposed, record, command.at, expired_at=0, overdue=False, checks=health)
 
 
 def _with_checks(instance: Instance, known: Mapping[str, Check]) -> Instance:
@@ -176,7 +176,7 @@ def _kept_health(instance: Instance, record: Record) -> dict[str, Health]:
 
 
 def _drain(record: Record, command: Drain) -> Write:
-    return _with(record, record, command.at, draining=True)
+    return _written(record, record, command.at, draining=True)
 
 
 def _amend(record: Record | None, command: Amend) -> Write:
@@ -189,7 +189,7 @@ def _amend(record: Record | None, command: Amend) -> Write:
     reason = command.reason if command.override is None else command.reason or ""
     facts = {"ready": command.ready, "override": command.override, "override_reason": reason}
     amended = replace(record, instance=replace(record.instance, **_given(said)))
-    return _with(amended, record, command.at, **_given(facts))
+    return _written(amended, record, command.at, **_given(facts))
 
 
 def _put_check(record: Record, command: PutCheck) -> Write:
@@ -198,16 +198,16 @@ def _put_check(record: Record, command: PutCheck) -> Write:
         replace(known, checks=(command.check,)), {check.name: check for check in known.checks}
     )
     given = [after for after in (known.deregister_critical_after, command.deregister_critical_after) if after]
-    told = replace(record, instance=replace(instance, deregister_critical_after=min(given, default=0.0)))
-    return _with(told, record, command.at, checks=_kept_health(instance, record))
+    proposed = replace(record, instance=replace(instance, deregister_critical_after=min(given, default=0.0)))
+    return _written(proposed, record, command.at, checks=_kept_health(instance, record))
 
 
 def _drop_check(record: Record, command: DropCheck) -> Write:
     if record.instance.check(command.name) is None:
         raise Rejected("unknown_check", "the instance has no such check", field="check")
     left = tuple(check for check in record.instance.checks if check.name != command.name)
-    told = replace(record, instance=replace(record.instance, checks=left))
-    return _with(told, record, command.at, checks=_kept_health(told.instance, record))
+    proposed = replace(record, instance=replace(record.instance, checks=left))
+    return _written(proposed, record, command.at, checks=_kept_health(proposed.instance, record))
 
 
 def _given(fields: Mapping[str, object]) -> dict[str, object]:
@@ -215,7 +215,7 @@ def _given(fields: Mapping[str, object]) -> dict[str, object]:
 
 
 def _revive(record: Record, command: Revive) -> Write:
-    revived = _with(record, record, command.at, expired_at=0, overdue=False)
+    revived = _written(record, record, command.at, expired_at=0, overdue=False)
     return replace(record, changed_at=command.at) if revived is NOTHING and command.contested else revived
 
 
@@ -226,15 +226,17 @@ def _own(record: Record, command: MarkOverdue | Expire | SetHealth | SetReach | 
     leased = record.instance.lease is not None and not record.facts.expired_at
     match command:
         case MarkOverdue():
-            return _with(record, record, command.at, overdue=True) if leased else NOTHING
+            return _written(record, record, command.at, overdue=True) if leased else NOTHING
         case Expire():
             return (
-                _with(record, record, command.at, expired_at=command.at, overdue=False) if leased else NOTHING
+                _written(record, record, command.at, expired_at=command.at, overdue=False)
+                if leased
+                else NOTHING
             )
         case SetHealth():
             return _set_health(record, command)
         case SetReach():
-            return _with(record, record, command.at, unreachable=command.unreachable)
+            return _written(record, record, command.at, unreachable=command.unreachable)
         case Remove():
             return GONE if record.status == command.status else NOTHING
     assert_never(command)
@@ -244,15 +246,15 @@ def _set_health(record: Record, command: SetHealth) -> Write:
     known = record.facts.checks
     if command.check not in known:
         return NOTHING
-    return _with(record, record, command.at, checks={**known, command.check: command.health})
+    return _written(record, record, command.at, checks={**known, command.check: command.health})
 
 
 # --- What every write obeys -----------------------------------------------------------------------------------------
 
 
-def _with(told: Record, record: Record, at: int, **changed: object) -> Write:
-    """`told` with these facts; `failing_since` follows the health. A no-op if that is what `record` is already."""
-    facts = replace(told.facts, **changed)
+def _written(proposed: Record, record: Record, at: int, **changed: object) -> Write:
+    """`proposed` with these facts; `failing_since` follows the health. A no-op if that is what `record` is already."""
+    facts = replace(proposed.facts, **changed)
     since = (facts.failing_since or at) if facts.health == "failing" else 0
-    written = replace(told, facts=replace(facts, failing_since=since))
+    written = replace(proposed, facts=replace(facts, failing_since=since))
     return NOTHING if written == record else replace(written, changed_at=at)

@@ -25,7 +25,7 @@ AGAIN_S = 1.0
 """Until a question is asked again that somebody did not answer."""
 
 
-class Answer(Struct, frozen=True, gc=False):
+class Reply(Struct, frozen=True, gc=False):
     """What all others say to a question. `age`: s since one of them last heard of it, None if nobody did; `roster`: the revision of the
     roster they were all the members of."""
 
@@ -60,9 +60,9 @@ class Inquiry:
                 Question(tracker.key, tracker.generation, entry.revision, check=tracker.check.name)
             )
 
-    def answered(self, answer: Answer, now: float, wall: int) -> None:
+    def answered(self, reply: Reply, now: float, wall: int) -> None:
         """Everybody answered a question about a lease."""
-        question = answer.question
+        question = reply.question
         lease = self._leases.get(question.key)
         if (
             lease is None
@@ -71,13 +71,13 @@ class Inquiry:
             or lease.phase not in ("held", "lapsing")
         ):
             return  # it ended, or began anew, while they were asked
-        heard = UNHEARD if answer.age is None else now - answer.age
+        heard = UNHEARD if reply.age is None else now - reply.age
         self._leases.heard_elsewhere(lease, heard)
         if now < lease.overdue_at:
             self._leases.resume(lease)
         elif question.binding and now >= lease.expires_at:
             self._outbox.command(
-                Expire(lease.key, lease.generation, wall, seen=question.seen, roster=answer.roster)
+                Expire(lease.key, lease.generation, wall, seen=question.seen, roster=reply.roster)
             )
         elif question.binding:
             self._leases.not_expired(lease, min(lease.expires_at, now + limits.OVERDUE_PROBE_S))
@@ -98,12 +98,12 @@ class Inquiry:
             elif lease.phase == "held":
                 self._leases.postpone(lease, again)
 
-    def said_of_check(self, answer: Answer, now: float) -> list[Tracker]:
+    def said_of_check(self, reply: Reply, now: float) -> list[Tracker]:
         """Trackers whose check really said nothing to anybody; the others wait for its next word."""
         silent = []
-        for tracker in self._named(answer.question):
-            if answer.age is not None:
-                tracker.said_at = max(tracker.said_at, now - answer.age)
+        for tracker in self._named(reply.question):
+            if reply.age is not None:
+                tracker.said_at = max(tracker.said_at, now - reply.age)
             if now >= tracker.said_at + tracker.check.ttl:
                 silent.append(tracker)
             else:

@@ -21,10 +21,9 @@ from .commands import Command, Expire, MarkOverdue, Revive, SetHealth
 from .decide import addressed
 from .feed import Feed
 from .guard import Guard, Rules
-from .inquiry import Answer as Told
-from .inquiry import Inquiry
+from .inquiry import Inquiry, Reply
 from .leases import Lease, Leases, Renewal, of_static
-from .outbox import Ask, Outbox, Purpose, Question, Turn
+from .outbox import Outbox, Probe, Turn
 from .outcomes import Outcomes
 from .ownership import ALONE, Roster
 from .refusals import Refusals
@@ -34,8 +33,6 @@ from .sight import FirstProbes, Sight
 from .state import Change, Entry, State
 from .suspicion import Recovery, Suspicion, Suspicions
 from .verdicts import Verdicts
-
-__all__ = ["Ask", "Machine", "Purpose", "Question", "Told", "Turn"]
 
 LOOK_S = 1.0
 """How often the guard looks when nothing else makes it."""
@@ -246,13 +243,13 @@ class Machine:
             raise Rejected("unknown_check", f"its ttl checks: {known}", field="check")
         return named[0]
 
-    def found(self, ask: Ask, answer: Answer, said: str, now: float, wall: int) -> None:
+    def found(self, probe: Probe, answer: Answer, said: str, now: float, wall: int) -> None:
         """A probe came back."""
-        self._verdicts.found(ask, answer, said, now, wall)
-        if ask.key in self.suspicions.reached:
-            self._first_probes.forget(ask.key)
-        elif ask.purpose == "reach" and self.state.get(ask.key) is not None:
-            self._first_probes.unanswered(ask.key, now)
+        self._verdicts.found(probe, answer, said, now, wall)
+        if probe.key in self.suspicions.reached:
+            self._first_probes.forget(probe.key)
+        elif probe.purpose == "reach" and self.state.get(probe.key) is not None:
+            self._first_probes.unanswered(probe.key, now)
 
     # --- The passing of time ----------------------------------------------------------------------------------------
 
@@ -274,7 +271,7 @@ class Machine:
             self._probe(item, now)
         for key in self._first_probes.due(now):
             if entry := self.state.get(key):
-                self._outbox.ask("reach", entry)
+                self._outbox.probe("reach", entry)
         for removal in self._retention.due(now, limits.DUE_PER_TICK):
             if self._mine(removal.key):
                 self._outbox.command(removal)
@@ -314,7 +311,7 @@ class Machine:
             self.suspicions.again(item, now)
             return
         if entry is not None and entry.record.generation == item.generation:
-            self._outbox.ask("confirm" if isinstance(item, Suspicion) else "recover", entry, item)
+            self._outbox.probe("confirm" if isinstance(item, Suspicion) else "recover", entry, item)
 
     def paused(self, gap: float, now: float, wall: int) -> None:
         """The registry stood still for `gap` s. `now` runs on without the gap, so every deadline moved by it already."""
@@ -329,9 +326,9 @@ class Machine:
     def _mine(self, key: str) -> bool:
         return self.leases.roster.mine(key)
 
-    def answered(self, told: Told, now: float, wall: int) -> None:
+    def answered(self, reply: Reply, now: float, wall: int) -> None:
         """All others answered a question of ours."""
-        (self._rounds if told.question.check else self.inquiry).answered(told, now, wall)
+        (self._rounds if reply.question.check else self.inquiry).answered(reply, now, wall)
 
     # --- What becomes of commands -----------------------------------------------------------------------------------
 

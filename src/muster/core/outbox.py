@@ -22,7 +22,7 @@ at all, or to see whether anybody of a zone still answers."""
 About = Tracker | Suspicion | Recovery | None
 
 
-class Ask(Struct, frozen=True, gc=False):
+class Probe(Struct, frozen=True, gc=False):
     """A probe to run. `check` is what to ask; None means a bare connection to the instance's first endpoint."""
 
     purpose: Purpose
@@ -48,7 +48,7 @@ class Turn(Struct, frozen=True):
     """What is to be done now."""
 
     commands: list[Command]
-    asks: list[Ask]
+    probes: list[Probe]
     questions: list[Question]
 
 
@@ -57,24 +57,24 @@ class Outbox:
 
     def __init__(self) -> None:
         self._commands: list[Command] = []
-        self._asks: list[Ask] = []
+        self._probes: list[Probe] = []
         self._questions: list[Question] = []
 
     def __bool__(self) -> bool:
-        return bool(self._commands or self._asks or self._questions)
+        return bool(self._commands or self._probes or self._questions)
 
     def command(self, command: Command) -> None:
         self._commands.append(command)
 
-    def ask(self, purpose: Purpose, entry: Entry, about: About = None, check: Check | None = None) -> None:
+    def probe(self, purpose: Purpose, entry: Entry, about: About = None, check: Check | None = None) -> None:
         record = entry.record
-        self._asks.append(Ask(purpose, record.instance, record.generation, entry.key, about, check))
+        self._probes.append(Probe(purpose, record.instance, record.generation, entry.key, about, check))
 
     def question(self, question: Question) -> None:
         self._questions.append(question)
 
     def take(self) -> Turn:
         """What has become necessary since the last call."""
-        turn = Turn(self._commands, self._asks, self._questions)
-        self._commands, self._asks, self._questions = [], [], []
+        turn = Turn(self._commands, self._probes, self._questions)
+        self._commands, self._probes, self._questions = [], [], []
         return turn

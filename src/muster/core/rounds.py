@@ -5,7 +5,7 @@ from __future__ import annotations
 from muster.model import limits
 
 from .checks import Checks, Tracker
-from .inquiry import Answer, Inquiry
+from .inquiry import Inquiry, Reply
 from .leases import Leases
 from .outbox import Outbox
 from .state import State
@@ -40,7 +40,7 @@ class Rounds:
             if not self._leases.roster.mine(tracker.key):
                 self._checks.hold(tracker, now + tracker.check.interval)
             elif entry := self._state.get(tracker.key):
-                self._outbox.ask("check", entry, tracker, tracker.check)
+                self._outbox.probe("check", entry, tracker, tracker.check)
         for tracker in silent:
             if not self._leases.roster.mine(tracker.key):
                 self._checks.hold(tracker, now + tracker.check.ttl)
@@ -49,9 +49,9 @@ class Rounds:
             else:
                 self._lapse(tracker, now, wall)
 
-    def answered(self, answer: Answer, now: float, wall: int) -> None:
+    def answered(self, reply: Reply, now: float, wall: int) -> None:
         """All other replicas said when they last heard of a TTL check."""
-        for tracker in self._inquiry.said_of_check(answer, now):
+        for tracker in self._inquiry.said_of_check(reply, now):
             self._lapse(tracker, now, wall)
 
     def _lapse(self, tracker: Tracker, now: float, wall: int) -> None:

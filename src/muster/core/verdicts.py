@@ -15,7 +15,7 @@ from .checks import Checks, NewHealth, Tracker
 from .commands import SetHealth, SetReach
 from .guard import Guard
 from .leases import Leases
-from .outbox import Ask, Outbox
+from .outbox import Outbox, Probe
 from .refusals import Refusals
 from .sight import Sight
 from .state import State
@@ -51,34 +51,34 @@ class Verdicts:
         self._outbox = outbox
         self._lying: set[str] = set()
 
-    def found(self, ask: Ask, answer: Answer, said: str, now: float, wall: int) -> None:
+    def found(self, probe: Probe, answer: Answer, said: str, now: float, wall: int) -> None:
         """A probe came back."""
-        if self._is_of_today(ask):
-            self._learn(ask, answer, now)
-        match ask.about:
+        if self._is_of_today(probe):
+            self._learn(probe, answer, now)
+        match probe.about:
             case Tracker() as tracker:
-                self._checked(ask, tracker, answer, said, now, wall)
+                self._checked(probe, tracker, answer, said, now, wall)
             case Suspicion() as suspicion:
-                self._confirm(ask, suspicion, answer, now, wall)
+                self._confirm(probe, suspicion, answer, now, wall)
             case Recovery() as recovery:
                 if answer in SEEN:
-                    self._outbox.command(SetReach(ask.key, recovery.generation, False, wall))
+                    self._outbox.command(SetReach(probe.key, recovery.generation, False, wall))
                 self._suspicions.again(recovery, now)
             case None:
                 pass
 
-    def _is_of_today(self, ask: Ask) -> bool:
+    def _is_of_today(self, probe: Probe) -> bool:
         """Whether the process that was asked is the one that is registered, and where it was. A check of another host asks
         somebody else."""
-        entry = self._state.get(ask.key)
-        if entry is None or entry.record.generation != ask.generation:
+        entry = self._state.get(probe.key)
+        if entry is None or entry.record.generation != probe.generation:
             return False
-        if ask.check is not None and ask.check.host:
+        if probe.check is not None and probe.check.host:
             return False
-        return entry.record.instance.zone == ask.instance.zone
+        return entry.record.instance.zone == probe.instance.zone
 
-    def _learn(self, ask: Ask, answer: Answer, now: float) -> None:
-        zone, key, lease = ask.instance.zone, ask.key, self._leases.get(ask.key)
+    def _learn(self, probe: Probe, answer: Answer, now: float) -> None:
+        zone, key, lease = probe.instance.zone, probe.key, self._leases.get(probe.key)
         if answer in SEEN:
             self._suspicions.reached.add(key)
             self._sight.answered(zone, key)
@@ -95,23 +95,25 @@ class Verdicts:
 
     # --- Checks -----------------------------------------------------------------------------------------------------
 
-    def _checked(self, ask: Ask, tracker: Tracker, answer: Answer, said: str, now: float, wall: int) -> None:
+    def _checked(
+        self, probe: Probe, tracker: Tracker, answer: Answer, said: str, now: float, wall: int
+    ) -> None:
         if not self._checks.current(tracker):
             return
         if answer is Answer.SILENT and tracker.standing != "failing":
-            self._unanswered(ask.key)
-        excused = tracker.standing != "failing" and self._excused(ask, tracker, answer, now, wall)
+            self._unanswered(probe.key)
+        excused = tracker.standing != "failing" and self._excused(probe, tracker, answer, now, wall)
         changed = self._checks.probed(tracker, Answer.UNASKED if excused else answer, said, now)
         if changed:
-            self._answered(ask.key)
+            self._answered(probe.key)
             self.commit([changed], wall)
 
-    def _excused(self, ask: Ask, tracker: Tracker, answer: Answer, now: float, wall: int) -> bool:
+    def _excused(self, probe: Probe, tracker: Tracker, answer: Answer, now: float, wall: int) -> bool:
         """Silence does not count where we are blind, nor refusals while a firewall makes them."""
         if answer is Answer.SILENT:
             due = tracker.said_at + tracker.check.interval * tracker.check.fall
-            return self.blind(ask.instance.zone, ask.key, tracker.said_at, due, now, wall)
-        return answer is Answer.REFUSED and ask.instance.zone in self._lying
+            return self.blind(probe.instance.zone, probe.key, tracker.said_at, due, now, wall)
+        return answer is Answer.REFUSED and probe.instance.zone in self._lying
 
     def commit(self, changed: Iterable[NewHealth], wall: int) -> None:
         for tracker, health in changed:
@@ -119,14 +121,14 @@ class Verdicts:
 
     # --- Suspicions -------------------------------------------------------------------------------------------------
 
-    def _confirm(self, ask: Ask, suspicion: Suspicion, answer: Answer, now: float, wall: int) -> None:
-        if self._suspicions.get(ask.key) is not suspicion:
+    def _confirm(self, probe: Probe, suspicion: Suspicion, answer: Answer, now: float, wall: int) -> None:
+        if self._suspicions.get(probe.key) is not suspicion:
             return
         if answer is Answer.UNASKED:
             self._suspicions.ask_again(suspicion, now + AGAIN_S)
         elif answer is Answer.SILENT:
-            self._not_answered(ask, suspicion, now, wall)
-        elif answer is Answer.REFUSED and ask.instance.zone not in self._lying:
+            self._not_answered(probe, suspicion, now, wall)
+        elif answer is Answer.REFUSED and probe.instance.zone not in self._lying:
             self._verdict(suspicion, wall)
         elif answer in SEEN and suspicion.cause == "session lost":
             self._still_there(suspicion, now)
@@ -145,20 +147,20 @@ class Verdicts:
         self._answered(suspicion.key)
         self._suspicions.ask_again(suspicion, now + max(passed, limits.DYING_PROBE_S))
 
-    def _not_answered(self, ask: Ask, suspicion: Suspicion, now: float, wall: int) -> None:
-        lease = self._leases.get(ask.key)
+    def _not_answered(self, probe: Probe, suspicion: Suspicion, now: float, wall: int) -> None:
+        lease = self._leases.get(probe.key)
         if suspicion.cause == "overdue" or suspicion.heard or (lease and lease.renewed > suspicion.since):
             # An overdue lease ends by its own time: lost probes alone do not shorten it.
             self.close(suspicion)
             return
         suspicion.attempts += 1
-        self._unanswered(ask.key)
-        blind = self.blind(ask.instance.zone, ask.key, suspicion.since, suspicion.since, now, wall)
+        self._unanswered(probe.key)
+        blind = self.blind(probe.instance.zone, probe.key, suspicion.since, suspicion.since, now, wall)
         if suspicion.attempts < limits.SUSPICION_PROBES:
             self._suspicions.ask_again(suspicion, now)
         elif not blind:
             self._verdict(suspicion, wall)
-        elif self._guard.holds(ask.instance.zone, ask.key):
+        elif self._guard.holds(probe.instance.zone, probe.key):
             self._suspicions.ask_again(suspicion, now + limits.RECOVERY_PROBE_MAX_S)
         else:
             self._suspicions.ask_again(suspicion, now + limits.WITNESS_PAUSE_S)
@@ -204,7 +206,7 @@ class Verdicts:
             return False
         for witness in self._sight.ask(zone, key, now):
             if entry := self._state.get(witness):
-                self._outbox.ask("witness", entry)
+                self._outbox.probe("witness", entry)
         return True
 
     def look(self, wall: int) -> None:

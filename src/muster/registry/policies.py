@@ -1,7 +1,5 @@
 """Traffic policies: one document for each service, beside the records of its instances in the store.
 
-    p/<namespace>/<service>     the document, as JSON
-
 The registry keeps documents, hands them to readers and looks at nothing in them: whether one may be written, `muster.wire.policy`
 has decided before. They are a fold over the store's changes, as the records are; a document's revision is that of its last
 write. One write is under way at a time.
@@ -18,10 +16,10 @@ from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 
+from .layout import POLICIES
 from .seen import Seen
 from .store import Batch, Committed, Conflict, Put, Removed, Store, Stored, StoreUnavailable, Unknown, Write
 
-PREFIX = "p/"
 RETRY_S = (0.01, 0.05, 0.25, 1.0)
 """Waits while it is not known what became of a write; then whoever asked is told to ask again."""
 COME_AGAIN_S = 2.0
@@ -54,14 +52,14 @@ class Policies:
         self._held = {
             _service(stored.key): Held(stored.value, stored.revision)
             for stored in records
-            if stored.key.startswith(PREFIX)
+            if stored.key.startswith(POLICIES)
         }
 
     def apply(self, revision: int, entries: Iterable[Put | Removed]) -> list[ServiceKey]:
         """Fold one committed transaction in. The services that have another policy now."""
         changed = []
         for entry in entries:
-            if entry.key.startswith(PREFIX):
+            if entry.key.startswith(POLICIES):
                 service = _service(entry.key)
                 self._held[service] = Held(entry.value if isinstance(entry, Put) else None, revision)
                 changed.append(service)
@@ -115,7 +113,9 @@ class Policies:
     async def _commit(self, service: ServiceKey, document: bytes | None, known: Held | None) -> None:
         """Return when it is committed and applied. The same write is tried until its fate is known: if it was committed, its
         own guard refuses the second time."""
-        write = Write(f"{PREFIX}{service.namespace}/{service.name}", document, known.revision if known else 0)
+        write = Write(
+            f"{POLICIES}{service.namespace}/{service.name}", document, known.revision if known else 0
+        )
         batch = Batch(self._new_op(), (write,))
         for wait in RETRY_S:
             try:
@@ -145,5 +145,5 @@ def unknown(service: ServiceKey) -> Rejected:
 
 
 def _service(key: str) -> ServiceKey:
-    namespace, _, name = key.removeprefix(PREFIX).partition("/")
+    namespace, _, name = key.removeprefix(POLICIES).partition("/")
     return ServiceKey(namespace, name)

@@ -1,25 +1,25 @@
-"""From what the core asks to what a prober does, and back."""
+"""From a probe the core wants run to the target a prober is given."""
 
 from __future__ import annotations
 
-from muster.core.machine import Ask
+from muster.core.outbox import Probe
 from muster.model import limits
 from muster.model.check import Check
 from muster.model.instance import Instance
 from muster.registry.prober import GrpcTarget, HttpTarget, Target, TcpTarget, Tls
 
 
-def target_of(ask: Ask) -> Target:
-    """The probe for an ask: its check, or a bare connection to the first endpoint."""
-    instance = ask.instance
-    if ask.check is not None:
-        return _of_check(instance, ask.check)
-    timeout = limits.SUSPICION_PROBE_TIMEOUT_S if urgent(ask) else limits.REACH_PROBE_TIMEOUT_S
+def target_of(probe: Probe) -> Target:
+    """What is asked for its check; without one, a bare connection to the instance's first endpoint."""
+    instance = probe.instance
+    if probe.check is not None:
+        return _of_check(instance, probe.check)
+    timeout = limits.SUSPICION_PROBE_TIMEOUT_S if urgent(probe) else limits.REACH_PROBE_TIMEOUT_S
     return TcpTarget(host=instance.host, port=instance.port, timeout=timeout)
 
 
-def urgent(ask: Ask) -> bool:
-    return ask.purpose in ("confirm", "witness")
+def urgent(probe: Probe) -> bool:
+    return probe.purpose in ("confirm", "witness")
 
 
 def _of_check(instance: Instance, check: Check) -> Target:

@@ -17,35 +17,31 @@ from muster.core.commands import Command, Revive, key_of
 from muster.core.feed import Feed
 from muster.core.guard import HoldReport, Rules
 from muster.core.leases import Renewal
-from muster.core.machine import Ask, Machine
+from muster.core.machine import Machine
 from muster.core.state import Change, Entry, ServiceKey, Snapshot
 from muster.model import limits
-from muster.model import record as records
 from muster.model.check import Health, Result
 from muster.model.errors import Rejected
-from muster.model.record import Record, Status
-from muster.model.sharing import Sharing
+from muster.model.record import Status
 from muster.registry import readings
 from muster.registry.clock import Clock
 from muster.registry.drain import Subscribers
+from muster.registry.following import Following
 from muster.registry.hub import Hub
 from muster.registry.outcomes import Outcomes
 from muster.registry.policies import Policies
-from muster.registry.prober import Finding, Prober
-from muster.registry.probing import target_of, urgent
+from muster.registry.prober import Prober
 from muster.registry.readings import Figures, Standing
 from muster.registry.replicas.port import Shared
 from muster.registry.replicas.replicas import Replicas
 from muster.registry.seen import Seen
-from muster.registry.store import Changes, Compacted, EpochChanged, Put, Store, StoreUnavailable
-from muster.registry.waiting import Blocked, within
-from muster.registry.writer import STORE_PREFIX, Decided, Writer
+from muster.registry.store import Store
+from muster.registry.turns import Turns
+from muster.registry.waiting import Blocked
+from muster.registry.writer import Decided, Writer
 from muster.wire.answers import DrainAnswer
 
 T = TypeVar("T")
-
-TICK_S = 0.25
-"""The registry looks at the clock at least this often: a longer gap is a pause."""
 
 
 class Registry:
@@ -65,31 +61,27 @@ class Registry:
         shared: Shared | None = None,
     ) -> None:
         self._store = store
-        self._prober = prober
         self._clock = clock or Clock()
         self._rng = rng or SystemRandom()
         self.machine = Machine(self._rng, rules, retention=retention)
         self.hub = Hub(asyncio.get_running_loop(), propagated)
         self.subscribers = Subscribers(self.now)
         self.blocked = Blocked(self.hub)
-        self._sharing = Sharing()
-        self._seen = Seen()
-        self.policies = Policies(store, self._seen, self.new_token)
+        seen = Seen()
+        self.policies = Policies(store, seen, self.new_token)
         self.writer = Writer(
             store,
             lambda: self.machine.state,
-            self._seen,
+            seen,
             Outcomes(self.machine, self.now),
             self.new_token,
             lambda command: self.replicas.guards(command) if self.replicas else (),
         )
-        self.replicas = Replicas(shared, self, self.machine, self._seen) if shared else None
-        self._resets: list[Callable[[str], None]] = []
-        self._loaded: list[Callable[[], None]] = []
-        self._changed: list[Callable[[Change, int], None]] = []
-        self._touched: list[Callable[[Collection[ServiceKey]], None]] = []
-        self._sooner = asyncio.Event()
-        self._next_tick = 0.0
+        self.replicas = Replicas(shared, self, self.machine, seen) if shared else None
+        self._turns = Turns(self.machine, self._clock, prober, self.writer, self.replicas)
+        self._following = Following(
+            store, self.machine, self._clock, self._turns, self.policies, self.replicas, seen, self.hub
+        )
         self.running = False
 
     # --- Life -------------------------------------------------------------------------------------------------------
@@ -100,13 +92,13 @@ class Registry:
 
         A bug in one of the registry's tasks ends the block with it, loudly. Raises `StoreUnavailable`.
         """
-        await self._load()
+        await self._following.load()
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [
-                    group.create_task(self._follow_store(), name="tail"),
+                    group.create_task(self._following.run(), name="tail"),
                     group.create_task(self.writer.run(), name="writer"),
-                    group.create_task(self._keep_time(), name="time"),
+                    group.create_task(self._turns.run(), name="time"),
                 ]
                 if self.replicas:
                     tasks.append(group.create_task(self.replicas.run(), name="replicas"))
@@ -123,81 +115,6 @@ class Registry:
         finally:
             await self._store.close()
 
-    async def _load(self) -> None:
-        loaded = await self._store.load()
-        decoded = [
-            (self._decode(stored.value), stored.revision)
-            for stored in loaded.records
-            if stored.key.startswith(STORE_PREFIX)
-        ]
-        self.policies.load(loaded.records)
-        self.machine.load(decoded, loaded.revision, loaded.epoch, self.now(), self._clock.wall())
-        if self.replicas:
-            self.replicas.load(loaded.records)
-        self._seen.loaded(loaded.revision, loaded.records)
-        for told in self._loaded:
-            told()
-
-    async def _follow_store(self) -> None:
-        while True:
-            async for event in self._store.tail(self.revision):
-                match event:
-                    case Changes():
-                        self._apply(event)
-                    case EpochChanged():
-                        await self._reload("another history of the store began")
-                        break
-                    case Compacted():
-                        await self._reload("")
-                        break
-
-    async def _reload(self, reason: str) -> None:
-        """Begin again from the store's content. With a reason, the readers are told that it is another history."""
-        known = set(self.machine.state.services())
-        epoch = self.epoch
-        await self._load_at_last()
-        if self.epoch != epoch:
-            for reset in list(self._resets):
-                reset(reason)
-        self._publish(known | set(self.machine.state.services()) | set(self.policies.services()))
-        self.look_soon()
-
-    async def _load_at_last(self) -> None:
-        """Where the store cannot be read now, what is served grows old meanwhile."""
-        while True:
-            try:
-                return await self._load()
-            except StoreUnavailable:
-                await asyncio.sleep(limits.STORE_RELOAD_S)
-
-    def _apply(self, event: Changes) -> None:
-        writes = [
-            (each.key.removeprefix(STORE_PREFIX), self._decode(each.value) if isinstance(each, Put) else None)
-            for each in event.entries
-            if each.key.startswith(STORE_PREFIX)
-        ]
-        changes = self.machine.apply(event.revision, writes, self.now(), self._clock.wall())
-        steered = self.policies.apply(event.revision, event.entries)
-        if self.replicas:
-            changes += self.replicas.apply(event)
-        self._tell(changes)
-        self._publish(dict.fromkeys([*(change.service for change in changes), *steered]))
-        self._seen.applied(event.revision, event.op)
-        self._pump()
-
-    def _decode(self, value: bytes) -> Record:
-        return self._sharing.share(records.decode(value))
-
-    def _tell(self, changes: list[Change]) -> None:
-        for note in self._changed:
-            for change in changes:
-                note(change, self.wall())
-
-    def _publish(self, services: Collection[ServiceKey]) -> None:
-        for void in self._touched:
-            void(services)
-        self.hub.changed(services)
-
     # --- Time -------------------------------------------------------------------------------------------------------
 
     def now(self) -> float:
@@ -206,47 +123,9 @@ class Registry:
     def wall(self) -> int:
         return self._clock.wall()
 
-    async def _keep_time(self) -> None:
-        """Tick when something is due, and often enough to notice a pause."""
-        while True:
-            self._tick()
-            self._sooner.clear()
-            now = self.now()
-            wait = min(max(self.machine.next_deadline(now) - now, 0.0), TICK_S)
-            self._next_tick = now + wait
-            await within(wait, self._sooner)
-
-    def _tick(self) -> None:
-        now, wall = self.now(), self.wall()
-        if gap := self._clock.pause():
-            self.machine.paused(gap, now, wall)
-        self.machine.tick(now, wall)
-        self._pump()
-
-    def _pump(self) -> None:
-        """Do what the machine says has become necessary."""
-        if not self.machine.has_work:
-            return
-        turn = self.machine.take()
-        for command in turn.commands:
-            self.writer.own(command)
-        for ask in turn.asks:
-            self._probe(ask)
-        if self.replicas and turn.questions:
-            self.replicas.ask(turn.questions)
-
-    def _probe(self, ask: Ask) -> None:
-        def done(finding: Finding) -> None:
-            self.machine.found(ask, finding.answer, finding.detail, self.now(), self._clock.wall())
-            self.look_soon()
-
-        self._prober.start(target_of(ask), done, urgent=urgent(ask))
-
     def look_soon(self) -> None:
         """Something happened that may have work due: look at once, not at the next tick."""
-        self._pump()
-        if not self._sooner.is_set() and self.machine.next_deadline(self.now()) < self._next_tick:
-            self._sooner.set()
+        self._turns.look_soon()
 
     # --- Reads ------------------------------------------------------------------------------------------------------
 
@@ -312,28 +191,30 @@ class Registry:
 
     def on_change(self, note: Callable[[Change, int], None]) -> None:
         """Call `note(change, wall_ms)` for every committed change, in order, before any reader hears of it: be brief."""
-        self._changed.append(note)
+        self._following.on_change.append(note)
 
-    def on_load(self, told: Callable[[], None]) -> None:
-        """Call `told()` after everything was loaded anew: whoever follows changes begins again from the state."""
-        self._loaded.append(told)
+    def on_load(self, begin_again: Callable[[], None]) -> None:
+        """Call `begin_again()` after everything was loaded anew: whoever follows changes begins again from the state."""
+        self._following.on_load.append(begin_again)
 
-    def on_touched(self, told: Callable[[Collection[ServiceKey]], None]) -> None:
-        """Call `told(services)` at once when they have another snapshot or policy: what was made of the old one is void."""
-        self._touched.append(told)
+    def on_touched(self, make_void: Callable[[Collection[ServiceKey]], None]) -> None:
+        """Call `make_void(services)` at once when they have another snapshot or policy: what was made of the old one is void."""
+        self._following.on_touched.append(make_void)
 
-    def on_reset(self, told: Callable[[str], None]) -> None:
-        """Call `told(reason)` when another history begins."""
-        self._resets.append(told)
+    def on_reset(self, reset: Callable[[str], None]) -> None:
+        """Call `reset(reason)` when another history begins."""
+        self._following.on_reset.append(reset)
 
     # --- What instances, callers and operators ask ------------------------------------------------------------------
 
     async def command(self, command: Command) -> Decided:
         """Decide and commit. Raises `Rejected` or `Unavailable`."""
-        return await self.sure(key_of(command), lambda: self.writer.ask(command), lambda told: told.changed)
+        return await self.sure(
+            key_of(command), lambda: self.writer.ask(command), lambda decided: decided.changed
+        )
 
     async def sure(
-        self, key: str, ask: Callable[[], Awaitable[T]], written: Callable[[T], bool] = lambda told: True
+        self, key: str, ask: Callable[[], Awaitable[T]], written: Callable[[T], bool] = lambda answer: True
     ) -> T:
         """What `ask` says of the record at `key`. Where others write too, a refusal, and what was not `written`, only if the store
         confirms what it rests on. Raises `Rejected` or `Unavailable`."""
@@ -347,7 +228,7 @@ class Registry:
         """Take a heartbeat without waiting. `SLOW` ones need `revive`."""
         renewal = self.machine.renew(key, generation, owner, self.now(), self._clock.wall())
         if self.machine.has_work:
-            self._pump()
+            self._turns.take()
         return self.replicas.vouched([renewal])[0] if self.replicas else renewal
 
     def renew_all(self, heartbeats: Iterable[tuple[str, int, bytes]]) -> list[Renewal]:
@@ -355,12 +236,14 @@ class Registry:
         renew, now, wall = self.machine.renew, self.now(), self._clock.wall()
         renewals = [renew(key, generation, owner, now, wall) for key, generation, owner in heartbeats]
         if self.machine.has_work:
-            self._pump()
+            self._turns.take()
         return self.replicas.vouched(renewals) if self.replicas else renewals
 
     async def revive(self, key: str, generation: int, owner: bytes) -> Decided:
         """A renewal of a lease that has lapsed, or is lapsing at this moment, perhaps by another replica's hand."""
-        return await self.sure(key, lambda: self._revive(key, generation, owner), lambda told: told.changed)
+        return await self.sure(
+            key, lambda: self._revive(key, generation, owner), lambda decided: decided.changed
+        )
 
     def _revive(self, key: str, generation: int, owner: bytes) -> Awaitable[Decided]:
         contested = self.machine.leases.contested(key)
@@ -386,8 +269,8 @@ class Registry:
         """A result of a TTL check. Raises `Rejected` or `Unavailable`."""
 
         async def pushed() -> Health:
-            told = self.machine.push(key, generation, owner, check, result, said, self.now(), self.wall())
-            health, command = told
+            now, wall = self.now(), self.wall()
+            health, command = self.machine.push(key, generation, owner, check, result, said, now, wall)
             if command is not None:
                 await self.writer.ask(command)
             return health

@@ -26,6 +26,7 @@ from muster.core.state import Entry, State
 from muster.model import limits
 from muster.model import record as records
 from muster.model.errors import Rejected, Unavailable
+from muster.registry.layout import INSTANCES
 from muster.registry.store import (
     Batch,
     Committed,
@@ -37,8 +38,6 @@ from muster.registry.store import (
     Write,
 )
 
-STORE_PREFIX = "i/"
-"""Instance records live under this prefix of the store."""
 RETRY_S = (0.01, 0.05, 0.25, 1.0)
 """Waits between attempts to learn what became of a batch whose answer was lost; the last one repeats."""
 CONFLICT_LOOKS = 500
@@ -217,7 +216,7 @@ class Writer:
             self._settle(pending, Decided(entry, False, entry.revision if entry else state.revision))
             return 0
         value = None if write is GONE else records.encode(write)
-        batch[key] = (pending, Write(STORE_PREFIX + key, value, entry.revision if entry else 0))
+        batch[key] = (pending, Write(INSTANCES + key, value, entry.revision if entry else 0))
         return len(value or b"")
 
     def _wanted(self, pending: _Pending) -> bool:
@@ -328,5 +327,5 @@ class Writer:
 
 
 def _moved(state: State, write: Write) -> bool:
-    entry = state.get(write.key.removeprefix(STORE_PREFIX))
+    entry = state.get(write.key.removeprefix(INSTANCES))
     return (entry.revision if entry else 0) != write.expected

@@ -21,18 +21,18 @@ class Watched(Protocol):
 
 async def watch(files: Sequence[Watched]) -> None:
     """Read again what changed, for ever; say so either way, a problem once."""
-    told: dict[int, str | None] = {}
+    reported: dict[int, str | None] = {}
     while True:
         await asyncio.sleep(limits.FILES_CHECKED_S)
         for number, file in enumerate(files):
-            told[number] = _refresh(file, told.get(number))
+            reported[number] = _refresh(file, reported.get(number))
 
 
-def _refresh(file: Watched, told: str | None) -> str | None:
+def _refresh(file: Watched, reported: str | None) -> str | None:
     problem = file.refresh()
     name = type(file).__name__.lower()
     if problem == "":
         log.info("read again", file=name)
-    elif problem is not None and problem != told:
+    elif problem is not None and problem != reported:
         log.error("a changed file cannot be used; the old one stays in force", file=name, problem=problem)
     return problem

@@ -10,10 +10,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from muster.model import record as records
+from muster.registry.layout import INSTANCES, POLICIES
 from muster.registry.store import Loaded, Stored
 
-INSTANCES = "i/"
-CARRIED = (INSTANCES, "p/")
+CARRIED = (INSTANCES, POLICIES)
 
 
 def carried(loaded: Loaded) -> Loaded:

@@ -68,8 +68,8 @@ def record(
     **facts: object,
 ) -> Record:
     """A committed record. `facts`: fields of `Facts`."""
-    told = replace(Facts(checks=dict(checks or {})), **facts)
-    return Record(of or instance(), incarnation, told, at, at, generation, owner)
+    known_facts = replace(Facts(checks=dict(checks or {})), **facts)
+    return Record(of or instance(), incarnation, known_facts, at, at, generation, owner)
 
 
 def http_check(name: str = "health", **more: object) -> Check:

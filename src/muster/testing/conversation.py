@@ -95,8 +95,8 @@ class Conversation(http.server.BaseHTTPRequestHandler):
         raise Rejected("unknown_path", f"{seen.method} {seen.path} is not faked")
 
     def _problem(self, code: str, detail: str, status: int | None = None, field: str | None = None) -> None:
-        told = problem.problem(code, detail, field)
-        self._answer(status or told.status, told, problem.MEDIA_TYPE)
+        body = problem.problem(code, detail, field)
+        self._answer(status or body.status, body, problem.MEDIA_TYPE)
 
     def _answer(self, status: int, body: object, kind: str = "application/json") -> None:
         content = b"" if body is None else msgspec.json.encode(body)
@@ -109,15 +109,15 @@ class Conversation(http.server.BaseHTTPRequestHandler):
     # --- registrars
 
     def _register(self, seen: Seen) -> Reply:
-        told = registration.parse(seen.body, seen.first("namespace") or "default")
-        registry, instance = self.registry, told.instance
+        asked = registration.parse(seen.body, seen.first("namespace") or "default")
+        registry, instance = self.registry, asked.instance
         with registry.news:
             known = registry.holdings.get(instance.id)
-            same = known is not None and registry.incarnations.get(instance.id) == told.incarnation
+            same = known is not None and registry.incarnations.get(instance.id) == asked.incarnation
             if known is not None and same and known.status == "draining":
                 raise Rejected("draining", "it drains")
             view = known if known is not None and same else registry.holdings.put(_view(instance))
-            registry.incarnations[instance.id] = told.incarnation
+            registry.incarnations[instance.id] = asked.incarnation
             registry.news.notify_all()
         return 200 if same else 201, Registered(
             service=instance.service,
@@ -184,14 +184,14 @@ class Conversation(http.server.BaseHTTPRequestHandler):
     # --- policies
 
     def _policy(self, seen: Seen, service: str) -> Reply:
-        told = self.registry.holdings.policy_of(service)
-        if told is None:
+        policy = self.registry.holdings.policy_of(service)
+        if policy is None:
             raise Rejected("unknown_policy", f"no policy of {service!r}")
         return 200, {
             "service": service,
             "namespace": "default",
-            "revision": told.revision,
-            "policy": told.policy,
+            "revision": policy.revision,
+            "policy": policy.policy,
         }
 
     def _put_policy(self, seen: Seen, service: str) -> Reply:
@@ -206,9 +206,9 @@ class Conversation(http.server.BaseHTTPRequestHandler):
     # --- readers
 
     def _acks(self, seen: Seen) -> Reply:
-        told = msgspec.json.decode(seen.body)
+        body = msgspec.json.decode(seen.body)
         with self.registry.news:
-            self.registry.acknowledged.setdefault(told["subscriber"], {}).update(told["services"])
+            self.registry.acknowledged.setdefault(body["subscriber"], {}).update(body["services"])
             self.registry.news.notify_all()
         return 204, None
 
@@ -306,13 +306,13 @@ class Conversation(http.server.BaseHTTPRequestHandler):
             digest = "0123456789abcdef"
         return self._frames([AliveEvent(held.revision, digest, held.settled)])
 
-    def _frames(self, told: list[Event]) -> bytes:
+    def _frames(self, sent: list[Event]) -> bytes:
         """The id stands on the last one: by then, everything up to it has been said."""
         held = self.registry.holdings
         mark = f"{held.epoch}:{held.revision}"
         return b"".join(
-            sse.frame(*events.encode(event), mark if number == len(told) else "")
-            for number, event in enumerate(told, 1)
+            sse.frame(*events.encode(event), mark if number == len(sent) else "")
+            for number, event in enumerate(sent, 1)
         )
 
     def _write(self, written: bytes) -> bool:

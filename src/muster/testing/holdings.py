@@ -68,12 +68,12 @@ class Holdings:
         """The service's policy from now on; what its readers are told."""
         self.revision += 1
         document = None if policy is None else policies.document(policy)
-        told = self._policies[service] = PolicyEvent(service, self.revision, document)
-        return told
+        written = self._policies[service] = PolicyEvent(service, self.revision, document)
+        return written
 
     def policy_of(self, service: str) -> PolicyEvent | None:
-        told = self._policies.get(service)
-        return told if told and told.policy is not None else None
+        held = self._policies.get(service)
+        return held if held and held.policy is not None else None
 
     def steered(self, services: Iterable[str]) -> list[Event]:
         """The policies that there are, for the beginning of a stream."""

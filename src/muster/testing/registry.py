@@ -139,8 +139,8 @@ class FakeRegistry:
     def steer(self, service: str, policy: Policy | None) -> None:
         """The service's traffic policy; None: it has none."""
         with self.news:
-            told = self.holdings.steer(service, policy)
-            self._tell(told, lambda watcher: service in watcher.services)
+            event = self.holdings.steer(service, policy)
+            self._tell(event, lambda watcher: service in watcher.services)
 
     def settle(self, *, settled: bool = True) -> None:
         with self.news:

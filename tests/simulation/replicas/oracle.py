@@ -8,9 +8,9 @@ from tests.simulation.oracle import EARLY_S, Violation
 
 from muster.core.state import Change
 from muster.model import record as records
+from muster.registry.layout import INSTANCES
 from muster.registry.registry import Registry
 from muster.registry.store import Batch
-from muster.registry.writer import STORE_PREFIX
 
 if TYPE_CHECKING:
     from tests.simulation.replicas.instance import InstanceHost
@@ -47,7 +47,7 @@ class Oracle:
 
     def committed(self, batch: Batch) -> None:
         for write in batch.writes:
-            if write.key.startswith(STORE_PREFIX) and write.value is not None:
+            if write.key.startswith(INSTANCES) and write.value is not None:
                 self._not_heard(records.decode(write.value))
 
     def _not_heard(self, record: records.Record) -> None:

@@ -11,8 +11,8 @@ from tests.simulation.replicas.instance import InstanceHost
 from tests.simulation.replicas.oracle import Oracle
 from tests.simulation.replicas.replica import STORE, NetworkPeers, ReplicaHost
 
+from muster.registry.layout import INSTANCES
 from muster.registry.store import Put, Removed, SharedStore
-from muster.registry.writer import STORE_PREFIX
 from muster.storage.memory import MemoryStore
 from muster.testing.forgetful import ForgetfulStore
 from muster.testing.simulation.loop import VirtualLoop
@@ -76,7 +76,7 @@ class World:
         """The store, as that replica is told of it."""
 
         def forgets(entry: Put | Removed) -> bool:
-            lost = entry.key.startswith(STORE_PREFIX) and self.rng.random() < self.forgets
+            lost = entry.key.startswith(INSTANCES) and self.rng.random() < self.forgets
             if lost:
                 self.log(f"{replica.life} is not told of {entry.key}")
             return lost

@@ -51,7 +51,7 @@ def steps(
 
 def body(instance: Instance, origin: str, ttl: float) -> Body:
     """The registration of a copy."""
-    told: Body = {
+    return {
         "service": instance.service,
         "instance_id": instance.id,
         "host": instance.host,
@@ -67,4 +67,3 @@ def body(instance: Instance, origin: str, ttl: float) -> Body:
         "incarnation": INCARNATION,
         "ttl": ttl,
     }
-    return told

@@ -70,7 +70,9 @@ class Follower:
         )
 
     def _do(self, decided: Steps, listing: Listing) -> Round:
-        refused = [why for id, told in decided.register.items() if (why := self._register(id, told))]
+        refused = [
+            why for id, description in decided.register.items() if (why := self._register(id, description))
+        ]
         for id in decided.remove:
             self._send(Request("DELETE", f"/instances/{part(id)}"))
             self._sent.pop(id, None)
@@ -84,13 +86,13 @@ class Follower:
             skipped=listing.skipped,
         )
 
-    def _register(self, id: str, told: Body) -> str:
+    def _register(self, id: str, description: Body) -> str:
         """Why not, or "". It is tried again in the next round."""
         try:
-            self._requests.send(Request("POST", "/register", body=told))
+            self._requests.send(Request("POST", "/register", body=description))
         except Refused as refused:
             return f"{id}: {refused.field or refused.code}: {refused.detail}"
-        self._sent[id] = told
+        self._sent[id] = description
         return ""
 
     def _renew(self, ids: tuple[str, ...]) -> None:

@@ -80,12 +80,12 @@ def xml(value: object) -> Quoted:
 def name(value: object) -> Quoted:
     """An identifier: letters, digits, `_.-`. Two texts never become one name."""
     text = _text(value)
-    told = _NOT_IN_A_NAME.sub("_", text)
-    if not told[:1].isalnum():
-        told = "_" + told
-    if told != text:
-        told += "_" + hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-    return Quoted(told)
+    safe = _NOT_IN_A_NAME.sub("_", text)
+    if not safe[:1].isalnum():
+        safe = "_" + safe
+    if safe != text:
+        safe += "_" + hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
+    return Quoted(safe)
 
 
 def comment(value: object) -> Quoted:

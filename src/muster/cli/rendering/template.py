@@ -108,11 +108,11 @@ def _each(look: Look, named: Sequence[str]) -> Iterator[Service]:
 
 
 def _joined(pieces: Iterator[str]) -> str:
-    told: list[str] = []
+    texts: list[str] = []
     room = limits.RENDER_OUTPUT_CHARS
     for piece in pieces:
         room -= len(piece)
         if room < 0:
             raise Unprintable(f"the output is longer than {limits.RENDER_OUTPUT_CHARS} characters")
-        told.append(piece)
-    return "".join(told)
+        texts.append(piece)
+    return "".join(texts)

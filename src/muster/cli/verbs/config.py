@@ -21,5 +21,5 @@ def command(config: Path | None, output: Format, **flags: object) -> None:
     """
     values = configuration(config, flags).values
     rows = [(value.option.key, written(value.value), value.source) for value in values]
-    told = [{"key": key, "value": value, "source": source} for key, value, source in rows]
-    show(told, output, lambda: Table(("setting", "value", "from"), rows))
+    body = [{"key": key, "value": value, "source": source} for key, value, source in rows]
+    show(body, output, lambda: Table(("setting", "value", "from"), rows))

@@ -41,9 +41,9 @@ def command(
         timeout=wait + limits.CLIENT_REQUEST_S,
     )
     with waiting("waiting until every reader knows"):
-        told = read(target.connect(owner_secret_file).send(request), dict)
-    drained = msgspec.convert(told, DrainAnswer)
-    show(told, output, lambda: _table(instance_id, drained))
+        body = read(target.connect(owner_secret_file).send(request), dict)
+    drained = msgspec.convert(body, DrainAnswer)
+    show(body, output, lambda: _table(instance_id, drained))
     return Exit.OK if drained.safe else Exit.UNSAFE
 
 

@@ -24,18 +24,18 @@ def command(target: Target, instance_id: str, zone: str | None, output: Format) 
     The decisive reason comes first.
     """
     asked = {"zone": zone} if zone else {}
-    told = target.connect().get("/explain", dict, id=instance_id, **asked)
-    show(told, output, lambda: _table(told))
+    body = target.connect().get("/explain", dict, id=instance_id, **asked)
+    show(body, output, lambda: _table(body))
 
 
-def _table(told: dict[str, Any]) -> Table:
-    verdict = "gets requests" if told["discoverable"] else "gets no requests"
-    because = [("because", reason) for reason in told["because"]]
+def _table(body: dict[str, Any]) -> Table:
+    verdict = "gets requests" if body["discoverable"] else "gets no requests"
+    because = [("because", reason) for reason in body["because"]]
     rows = [
-        ("instance", f"{told['instance_id']} of {told['service']}"),
-        ("status", told["status"]),
+        ("instance", f"{body['instance_id']} of {body['service']}"),
+        ("status", body["status"]),
         ("verdict", verdict),
         *because,
-        ("last change", f"{clock(told['changed_at'])}, revision {told['revision']}"),
+        ("last change", f"{clock(body['changed_at'])}, revision {body['revision']}"),
     ]
     return Table(("what", "value"), rows)

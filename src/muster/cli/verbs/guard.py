@@ -24,8 +24,8 @@ def command(ctx: click.Context, target: Target, output: Format) -> None:
     While a zone is held, none of its instances leaves by silence alone.
     """
     if ctx.invoked_subcommand is None:
-        told = target.connect().get("/guard", dict)
-        show(told, output, lambda: table_of(msgspec.convert(told, GuardReport)))
+        guard = target.connect().get("/guard", dict)
+        show(guard, output, lambda: table_of(msgspec.convert(guard, GuardReport)))
 
 
 @command.command()
@@ -41,10 +41,10 @@ def release(target: Target, zone: str | None, everything: bool, output: Format) 
     if everything == (zone is not None):
         raise click.UsageError("name the zone, or say --all")
     connection = target.connect()
-    told: dict[str, object] = {}
+    guard: dict[str, object] = {}
     for body in _held(connection.get("/guard", GuardReport)) if everything else [{"zone": zone}]:
-        told = read(connection.send(Request("POST", "/guard/release", body=body)), dict)
-    show(told, output, lambda: table_of(msgspec.convert(told, GuardReport)))
+        guard = read(connection.send(Request("POST", "/guard/release", body=body)), dict)
+    show(guard, output, lambda: table_of(msgspec.convert(guard, GuardReport)))
 
 
 def _held(state: GuardReport) -> list[dict[str, str | None]]:

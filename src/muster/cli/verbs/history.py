@@ -32,8 +32,8 @@ def command(target: Target, service: str | None, instance_id: str | None, limit:
     Without SERVICE to those of every service. The registry keeps it in memory: it begins when the registry did.
     """
     asked = _named(service=service, id=instance_id)
-    told = target.connect().get("/history", dict, limit=limit, **asked)
-    show(told, output, lambda: _table(told["changes"]))
+    body = target.connect().get("/history", dict, limit=limit, **asked)
+    show(body, output, lambda: _table(body["changes"]))
 
 
 def _named(**chosen: str | None) -> dict[str, str]:

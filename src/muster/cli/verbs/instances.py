@@ -52,8 +52,8 @@ def command(
         detail = connection.get(f"/instances/{part(instance_id)}", dict)
         show(detail, output, lambda: _one(detail))
         return
-    told = list(_listed(connection, service, _query(**chosen)))
-    show(told, output, lambda: _many(msgspec.convert(told, list[InstanceView])))
+    listed = list(_listed(connection, service, _query(**chosen)))
+    show(listed, output, lambda: _many(msgspec.convert(listed, list[InstanceView])))
 
 
 def _query(
@@ -65,8 +65,8 @@ def _query(
 def _listed(connection: Connection, service: str | None, query: dict[str, Any]) -> Iterable[dict[str, Any]]:
     names = [service] if service else _all_services(connection)
     for name in each_shown(names, "reading services"):
-        told = connection.get(f"/services/{part(name)}/instances", dict, **query)
-        yield from told.get("instances", ())
+        body = connection.get(f"/services/{part(name)}/instances", dict, **query)
+        yield from body.get("instances", ())
 
 
 def _all_services(connection: Connection) -> list[str]:

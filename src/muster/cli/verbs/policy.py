@@ -59,11 +59,11 @@ def get(target: Target, service: str, full: bool, output: Format) -> None:
         raise Failure(
             f"{service}: it has no policy, so the defaults hold", "see them with --full", code=Exit.UNKNOWN
         )
-    told = wire.document(wire.parse(held.policy) if held else DEFAULT, full=full)
+    document = wire.document(wire.parse(held.policy) if held else DEFAULT, full=full)
     if output == "table":
-        click.echo(yaml_text(told), nl=False)
+        click.echo(yaml_text(document), nl=False)
     else:
-        show(told, output, lambda: Table((), ()))
+        show(document, output, lambda: Table((), ()))
 
 
 @command.command()

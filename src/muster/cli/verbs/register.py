@@ -18,7 +18,7 @@ from muster.cli.failures import Failure, of_refusal
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
 from muster.cli.text import shown
-from muster.cli.wrapper.membership import told
+from muster.cli.wrapper.membership import acknowledged_line
 from muster.client import parting
 from muster.client.errors import Refused
 from muster.client.http import Request
@@ -75,8 +75,8 @@ def _register(target: Target, description: RegisterBody, output: Format) -> None
 
 def _bare(description: RegisterBody) -> dict[str, object]:
     """Without what was not said."""
-    told = msgspec.to_builtins(description)
-    return {name: value for name, value in told.items() if value not in (None, "", [], {})}
+    fields = msgspec.to_builtins(description)
+    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
 
 
 def _keep(target: Target, description: RegisterBody, drain_wait: float) -> None:
@@ -93,7 +93,7 @@ def _keep(target: Target, description: RegisterBody, drain_wait: float) -> None:
         f"{shown(registrar.status().instance_id)} is registered; ^C drains and deregisters it", err=True
     )
     signal.sigwait(ENDING)
-    click.echo(told(parting.drain(registrar, drain_wait)), err=True)
+    click.echo(acknowledged_line(parting.drain(registrar, drain_wait)), err=True)
     parting.leave(registrar)
 
 

@@ -18,8 +18,8 @@ HEAD = ("name", "url", "revision", "behind", "age", "owned", "held", "problem")
 @output_option
 def command(target: Target, output: Format) -> None:
     """Show the live replicas of a registry, and how each stands."""
-    told = target.connect().get("/replicas", dict)
-    show(told, output, lambda: Table(HEAD, tuple(_rows(told["replicas"]))))
+    body = target.connect().get("/replicas", dict)
+    show(body, output, lambda: Table(HEAD, tuple(_rows(body["replicas"]))))
 
 
 def _rows(replicas: list[dict[str, Any]]) -> list[tuple[object, ...]]:

@@ -43,10 +43,10 @@ def command(file: Path, data: str | None, store: str | None, config: Path | None
     epoch: every reader starts afresh, and callers keep what the backup does not know until the registry has been up for a while.
     """
     settings = configuration(config, {"data": data, "store": store}).settings
-    told = _to_etcd(settings, file) if settings.shares_store else _to_directory(file, settings.data)
-    aside = f"; what was there is now {told['aside']}" if told["aside"] else ""
-    where = told.get("file") or told["to"]
-    tell(told, output, f"{where}: epoch {told['epoch']}, revision {told['revision']}{aside}")
+    body = _to_etcd(settings, file) if settings.shares_store else _to_directory(file, settings.data)
+    aside = f"; what was there is now {body['aside']}" if body["aside"] else ""
+    where = body.get("file") or body["to"]
+    tell(body, output, f"{where}: epoch {body['epoch']}, revision {body['revision']}{aside}")
 
 
 def _to_directory(file: Path, directory: Path) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def command(
     drain_wait: float,
     limit: float,
     owner_secret_file: Path | None,
-    **told: Any,
+    **options: Any,
 ) -> int:
     """Run a program as an instance: register, heartbeat, drain, deregister.
 
@@ -47,7 +47,7 @@ def command(
     signal is handed on at once; all others are handed on as they come. A program that dies is reported at once. Its exit
     code is ours, its input and output are its own; our few lines go to stderr. Safe as process 1 of a container.
     """
-    description = body(target.own_host(), **told)
+    description = body(target.own_host(), **options)
     if owner_secret_file is not None:
         description = replace(description, owner_secret=secret_of(owner_secret_file))
     plan = _plan(checked(description, target.namespace), wait_for_port=not no_wait, limit=limit)

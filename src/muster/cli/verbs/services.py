@@ -16,8 +16,8 @@ from muster.wire.answers import Services, ServiceSummary
 @output_option
 def command(target: Target, output: Format) -> None:
     """List services, with how many of their instances take requests."""
-    told = target.connect().get("/services", dict)
-    show(told, output, lambda: _table(msgspec.convert(told, Services)))
+    body = target.connect().get("/services", dict)
+    show(body, output, lambda: _table(msgspec.convert(body, Services)))
 
 
 def _table(listed: Services) -> Table:

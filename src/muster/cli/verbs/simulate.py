@@ -56,11 +56,11 @@ class Places(click.ParamType[Any]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Counts:
         counts: Counts = {}
-        for told in str(value).split(","):
-            where, _, count = told.strip().rpartition(":")
+        for entry in str(value).split(","):
+            where, _, count = entry.strip().rpartition(":")
             zone = where.removeprefix("zone=")
             if zone == where or not (count.isascii() and count.isdecimal() and int(count)):
-                self.fail(f"{told!r} is not zone=ZONE:COUNT, with a whole number above 0", param, ctx)
+                self.fail(f"{entry!r} is not zone=ZONE:COUNT, with a whole number above 0", param, ctx)
             region, _, name = zone.rpartition("/")
             if counts.setdefault(Place(name, region), int(count)) != int(count):
                 self.fail(f"zone {zone!r} is there twice", param, ctx)
@@ -140,8 +140,8 @@ def command(
     endpoints = [of(view) for view in views]
     down = _down(views, failed)
     forecast = simulate(asked, endpoints, callers, Random(0), down=down)  # noqa: S311 - no secret, and the same every time
-    told = _told(forecast, endpoints, down)
-    show(told, output, lambda: _table(told))
+    simulated = _simulated(forecast, endpoints, down)
+    show(simulated, output, lambda: _table(simulated))
     if _unheard(asked, callers):
         click.echo(shown(UNHEARD.format(callers=_as_yaml(callers))), err=True)
 
@@ -212,7 +212,7 @@ def _instance(id: str, place: Place) -> InstanceView:
     )
 
 
-def _told(forecast: Forecast, endpoints: Iterable[Endpoint], down: set[str]) -> Simulated:
+def _simulated(forecast: Forecast, endpoints: Iterable[Endpoint], down: set[str]) -> Simulated:
     instances = [
         {
             "instance": portion.instance_id,
@@ -235,14 +235,14 @@ def _told(forecast: Forecast, endpoints: Iterable[Endpoint], down: set[str]) -> 
     return Simulated(round(forecast.served, 4), round(forecast.crossing, 4), instances, callers)
 
 
-def _table(told: Simulated) -> Table:
+def _table(simulated: Simulated) -> Table:
     return Table(
         ("who", "share", "load", "where"),
         [
-            *map(_caller_row, told.callers),
-            *map(_instance_row, told.instances),
-            ("served", _percent(told.served), "", ""),
-            ("leaving their zone", _percent(told.crossing), "", ""),
+            *map(_caller_row, simulated.callers),
+            *map(_instance_row, simulated.instances),
+            ("served", _percent(simulated.served), "", ""),
+            ("leaving their zone", _percent(simulated.crossing), "", ""),
         ],
     )
 

@@ -18,9 +18,9 @@ from muster.cli.table import Table
 @output_option
 def command(target: Target, output: Format) -> int:
     """Show how a registry is doing. Exit code 7 while it is not ready (starting, stopping)."""
-    told = target.connect().get("/status", dict)
-    show(told, output, lambda: Table(("what", "value"), tuple(_flat(told))))
-    return Exit.OK if told.get("ready", True) else Exit.UNAVAILABLE
+    body = target.connect().get("/status", dict)
+    show(body, output, lambda: Table(("what", "value"), tuple(_flat(body))))
+    return Exit.OK if body.get("ready", True) else Exit.UNAVAILABLE
 
 
 def _flat(tree: dict[str, Any], path: str = "") -> Iterator[tuple[str, object]]:

@@ -72,12 +72,12 @@ def _print(line: Line) -> None:
 
 
 def _print_event(event: Event, output: Format) -> None:
-    told = {
+    body = {
         "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "event": NAMES[type(event)],
         **msgspec.to_builtins(event),
     }
-    click.echo(json_text(told) if output == "json" else "---\n" + yaml_text(told).rstrip("\n"))
+    click.echo(json_text(body) if output == "json" else "---\n" + yaml_text(body).rstrip("\n"))
 
 
 def _troubled(why: str) -> None:

@@ -36,9 +36,9 @@ class PortAnswers(NamedTuple):
 
 
 class DrainEnded(NamedTuple):
-    """`told` is a line for people: who knows, or why nobody could be told."""
+    """`line` is one for people: who knows, or why nobody could be told."""
 
-    told: str
+    line: str
 
 
 Event = StopAsked | PassOn | Pause | Exited | PortAnswers | DrainEnded

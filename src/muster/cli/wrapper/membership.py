@@ -47,7 +47,7 @@ class RegistrarMembership:
 
     def _drain(self) -> None:
         registered = self._registrar.status().generation
-        drained = told(parting.drain(self._registrar, self._wait))
+        drained = acknowledged_line(parting.drain(self._registrar, self._wait))
         self._events.put(DrainEnded(drained if registered else "nothing to drain: it was never registered"))
 
     def _report(self) -> None:
@@ -71,7 +71,7 @@ def situation(status: RegistrarStatus) -> str:
     return f"{name} is registered" if status.state == "registered" else ""
 
 
-def told(drained: Drained) -> str:
+def acknowledged_line(drained: Drained) -> str:
     """A drain's outcome as a line for people."""
     if drained.error:
         return f"not drained: {shown(drained.error)}"

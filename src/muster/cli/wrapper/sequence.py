@@ -146,8 +146,8 @@ class _Life:
         self._membership.begin_drain()
         while True:
             match self._next(limit):
-                case DrainEnded(told):
-                    self._say(told)
+                case DrainEnded(line):
+                    self._say(line)
                     return None
                 case StopAsked() as again if self._insists():
                     return again

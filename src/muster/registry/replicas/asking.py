@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from muster.core.inquiry import Answer
+from muster.core.inquiry import Reply
 from muster.core.outbox import Question
 from muster.model import limits
 
@@ -27,7 +27,7 @@ class Asking:
         membership: Membership,
         peers: Peers,
         mail: Mail,
-        answered: Callable[[Answer], None],
+        answered: Callable[[Reply], None],
         unanswered: Callable[[Question], None],
     ) -> None:
         self._membership = membership
@@ -62,7 +62,7 @@ class Asking:
             if OPEN in said and not ages:
                 self._unanswered(question)
             else:
-                self._answered(Answer(question, min(ages, default=None), roster))
+                self._answered(Reply(question, min(ages, default=None), roster))
 
     async def _ask_one(self, member: Member, inquiry: Inquiry) -> Heard | None:
         heard: Heard | None

@@ -14,9 +14,9 @@ from typing import TypeVar
 
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
+from muster.registry.layout import INSTANCES
 from muster.registry.seen import Seen
 from muster.registry.store import SharedStore, StoreUnavailable
-from muster.registry.writer import STORE_PREFIX
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Certainty:
     async def _confirmed(self, key: str, before: int) -> bool:
         """Whether the store has the record as it was held before it was decided. If not, wait for the next word of the store."""
         try:
-            stored = await self._store.read(STORE_PREFIX + key)
+            stored = await self._store.read(INSTANCES + key)
         except StoreUnavailable as error:
             raise Unavailable("try_another", str(error), retry_after=COME_AGAIN_S) from None
         if (stored.revision if stored else 0) == before:

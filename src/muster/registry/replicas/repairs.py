@@ -20,6 +20,7 @@ from muster.core.machine import Machine
 from muster.core.state import Change, Entry
 from muster.model import limits
 from muster.model import record as records
+from muster.registry.layout import INSTANCES
 from muster.registry.seen import Seen
 from muster.registry.store import (
     Batch,
@@ -33,7 +34,6 @@ from muster.registry.store import (
     StoreUnavailable,
     Write,
 )
-from muster.registry.writer import STORE_PREFIX
 
 FIX = "fix/"
 T = TypeVar("T")
@@ -124,8 +124,8 @@ class Repairs:
         there: set[str] = set()
         for some in slices(loaded.records, limits.COMPARE_SLICE):
             for stored in some:
-                if stored.key.startswith(STORE_PREFIX):
-                    there.add(key := stored.key.removeprefix(STORE_PREFIX))
+                if stored.key.startswith(INSTANCES):
+                    there.add(key := stored.key.removeprefix(INSTANCES))
                     fixes += self._missed(key, stored, loaded)
             await asyncio.sleep(0)
         for entries in slices(list(self._machine.state.entries()), limits.COMPARE_SLICE):

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Protocol, TypeVar
 
 from muster.core.commands import Command, Expire
+from muster.core.inquiry import Reply
 from muster.core.leases import Renewal
-from muster.core.machine import Machine, Question, Told
+from muster.core.machine import Machine
+from muster.core.outbox import Question
 from muster.core.ownership import Roster
 from muster.core.state import Change, ServiceKey
 from muster.model import limits
@@ -170,8 +172,8 @@ class Replicas:
     def ask(self, questions: Sequence[Question]) -> None:
         self.asking.put(questions)
 
-    def _answered(self, told: Told) -> None:
-        self._machine.answered(told, self._registry.now(), self._registry.wall())
+    def _answered(self, reply: Reply) -> None:
+        self._machine.answered(reply, self._registry.now(), self._registry.wall())
         self._registry.look_soon()
 
     def _unanswered(self, question: Question) -> None:

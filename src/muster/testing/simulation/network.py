@@ -150,7 +150,7 @@ class Network:
     def died(self, name: str) -> None:
         """The process of a host was killed: its kernel ends its connections, if the host itself still can."""
         for pipe in self._pipes.pop(name, ()):
-            pipe.end(told=self.host(name).up)
+            pipe.end(noticed=self.host(name).up)
 
 
 async def _handle(handler: Callable[[], Awaitable[T]], handled: asyncio.Future[T]) -> None:
@@ -196,7 +196,7 @@ class Pipe:
         self._more = asyncio.Event()
         self._taken: asyncio.Future[None] | None = None
         self.broken = False
-        self.told = True
+        self.noticed = True
 
     def write(self, data: bytes) -> None:
         if not self.broken:
@@ -207,10 +207,10 @@ class Pipe:
                 self._full()
             self._more.set()
 
-    def end(self, *, told: bool = True) -> None:
-        """The connection is over. `told`: both ends can still learn it, over whatever link they have."""
+    def end(self, *, noticed: bool = True) -> None:
+        """The connection is over. `noticed`: both ends can still learn it, over whatever link they have."""
         self.broken = True
-        self.told = told
+        self.noticed = noticed
         self._more.set()
         if self._taken is not None and not self._taken.done():
             self._taken.set_result(None)
@@ -224,7 +224,7 @@ class Pipe:
             self._waiting.clear()
             if sent and not await self._carry(sent, out):
                 self.broken = True
-        if not self.told:
+        if not self.noticed:
             await asyncio.sleep(GIVE_UP_S)
         elif await out.pass_():
             self._reader.later(0.0, self._received, b"")
