@@ -3,7 +3,8 @@
 import asyncio
 
 from muster.core.state import ServiceKey
-from muster.registry.hub import SLICE, Hub
+from muster.model import limits
+from muster.registry.hub import Hub
 from muster.testing.simulation.loop import in_virtual_time
 
 WEB = ServiceKey("default", "web")
@@ -71,11 +72,11 @@ async def test_after_a_quiet_fold_a_change_goes_out_at_once_again() -> None:
 @in_virtual_time
 async def test_many_readers_are_woken_in_slices() -> None:
     made = hub()
-    readers = [Reader() for _ in range(2 * SLICE + 1)]
+    readers = [Reader() for _ in range(2 * limits.READERS_PER_TURN + 1)]
     for reader in readers:
         made.add(WEB, reader)
     made.changed([WEB])
-    assert sum(bool(reader.woken) for reader in readers) == SLICE
+    assert sum(bool(reader.woken) for reader in readers) == limits.READERS_PER_TURN
     await asyncio.sleep(0.001)
     assert all(len(reader.woken) == 1 for reader in readers)
 
@@ -83,7 +84,7 @@ async def test_many_readers_are_woken_in_slices() -> None:
 @in_virtual_time
 async def test_who_leaves_before_its_slice_is_not_woken() -> None:
     made = hub()
-    readers = [Reader() for _ in range(SLICE + 1)]
+    readers = [Reader() for _ in range(limits.READERS_PER_TURN + 1)]
     for reader in readers:
         made.add(WEB, reader)
     made.changed([WEB])
@@ -95,7 +96,7 @@ async def test_who_leaves_before_its_slice_is_not_woken() -> None:
 @in_virtual_time
 async def test_a_change_is_pending_until_the_last_reader_was_told() -> None:
     made = hub()
-    for _ in range(SLICE + 1):
+    for _ in range(limits.READERS_PER_TURN + 1):
         made.add(WEB, Reader())
     made.changed([WEB, API])
     during = set(made.pending)

@@ -12,7 +12,7 @@ from muster.model.check import Answer
 from muster.model.errors import Rejected
 from muster.registry.clock import Clock
 from muster.registry.owner import owner_digest
-from muster.registry.seen import OPS_REMEMBERED, Seen
+from muster.registry.seen import Seen
 from muster.registry.store import Stored
 from muster.storage.memory import MemoryStore
 from muster.testing.builders import http_check, instance, register, ttl_check
@@ -202,7 +202,7 @@ async def test_a_load_ends_every_wait_and_knows_the_operations_it_holds() -> Non
 
 def test_operations_are_forgotten_in_their_order() -> None:
     seen = Seen()
-    for n in range(OPS_REMEMBERED + 1):
+    for n in range(limits.OPERATIONS_REMEMBERED + 1):
         seen.applied(n, str(n))
     assert [seen.saw("0"), seen.saw("1")] == [None, 1]
 

@@ -12,7 +12,6 @@ from muster.model.errors import Unavailable
 from muster.model.record import encode
 from muster.registry.layout import INSTANCES
 from muster.registry.store import Batch, Write
-from muster.registry.writer import RETRY_S
 from muster.storage.memory import MemoryStore
 from muster.testing.builders import instance, record, register
 from muster.testing.simulation.loop import in_virtual_time
@@ -147,7 +146,7 @@ async def test_a_lost_answer_to_a_removal_is_settled() -> None:
 
 @in_virtual_time
 async def test_nobody_waits_for_an_answer_that_does_not_come() -> None:
-    lost = [LOST_BATCH] * (len(RETRY_S) + 3)
+    lost = [LOST_BATCH] * (len(limits.LOST_ANSWER_WAITS_S) + 3)
     async with opened(script(*lost)) as shop:
         first, second = await asyncio.gather(shop.tell(register()), shop.tell(Drain(KEY, 0, b"", 1)))
         assert [first, second, await shop.tell(register())] == ["store_unavailable"] * 3
@@ -157,7 +156,7 @@ async def test_nobody_waits_for_an_answer_that_does_not_come() -> None:
 
 @in_virtual_time
 async def test_no_heartbeat_overtakes_an_expiry_whose_fate_is_unknown() -> None:
-    fates = [Fate(), Fate(), *[LOST_BATCH] * (len(RETRY_S) + 5)]
+    fates = [Fate(), Fate(), *[LOST_BATCH] * (len(limits.LOST_ANSWER_WAITS_S) + 5)]
     async with opened(script(*fates)) as shop:
         await shop.tell(register(instance(ttl=3)))
         await asyncio.sleep(7)

@@ -67,12 +67,11 @@ class Oracle:
         self._leaving.add(host.key)
         self._protected.discard(host.key)
 
-    def changed(self, registry: Registry, changes: list[Change]) -> None:
-        for change in changes:
-            self._not_early(change)
-            self._not_blind(change)
-            revision = registry.snapshot(change.service).revision
-            self._forward("registry", registry.epoch, change.service, revision)
+    def changed(self, registry: Registry, change: Change) -> None:
+        self._not_early(change)
+        self._not_blind(change)
+        revision = registry.snapshot(change.service).revision
+        self._forward("registry", registry.epoch, change.service, revision)
 
     def published(self, reader: ReaderHost, snapshot: Snapshot) -> None:
         self._forward(reader.name, snapshot.epoch, self._world.key(snapshot.service), snapshot.revision)

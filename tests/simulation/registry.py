@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -53,16 +54,6 @@ class StoreFaults(Struct):
     down: bool = False
 
 
-class Observed(Registry):
-    """A registry whose changes the oracle sees at the moment they become visible."""
-
-    world: World
-
-    def _tell(self, changes: list[Change]) -> None:
-        self.world.oracle.changed(self, changes)
-        super()._tell(changes)
-
-
 class Stream:
     """A watch stream on a pipe, as `web.stream.Stream` is one on a socket."""
 
@@ -102,7 +93,7 @@ class RegistryHost:
         self.store = MemoryStore(
             rng=Random(world.rng.random()), history_bytes=world.rng.choice((2_000, 1 << 20))
         )
-        self.registry: Observed | None = None
+        self.registry: Registry | None = None
         self.process: Process | None = None
         self.pulse: Pulse
         self.streams: dict[str, Stream] = {}
@@ -122,14 +113,14 @@ class RegistryHost:
         view = LossyStore(self.store, self._fate)
         world.spawn(self._die_with(view, process))
         while True:
-            registry = Observed(
+            registry = Registry(
                 view,
                 NetworkProber(world, HOST),
                 clock=Clock(world.loop.time, self._wall),
                 rng=Random(world.rng.random()),
                 rules=RULES,
             )
-            registry.world = world
+            registry.on_change(partial(self._changed, registry))
             try:
                 async with registry.open():
                     self._serve(registry, process)
@@ -137,13 +128,17 @@ class RegistryHost:
             except StoreUnavailable:
                 await asyncio.sleep(1.0)
 
-    def _serve(self, registry: Observed, process: Process) -> None:
+    def _serve(self, registry: Registry, process: Process) -> None:
         self.pulse = Pulse(self.world.loop)
         self.streams = {}
         registry.on_reset(self._reset)
         self.registry = registry
         self.world.network.host(HOST).process = process
         self.world.oracle.started(registry)
+
+    def _changed(self, registry: Registry, change: Change, wall: int) -> None:
+        """The oracle sees it at the moment it becomes visible."""
+        self.world.oracle.changed(registry, change)
 
     def _reset(self, reason: str) -> None:
         assert self.registry is not None
@@ -188,7 +183,7 @@ class RegistryHost:
 
     # --- What is asked of it, in its process ------------------------------------------------------------------------
 
-    def _running(self) -> Observed:
+    def _running(self) -> Registry:
         if self.registry is None:
             raise ConnectionRefusedError(HOST)
         return self.registry

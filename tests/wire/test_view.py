@@ -50,11 +50,10 @@ def test_a_look_ups_body_is_joined_from_encoded_instances(instances: tuple[Insta
 
 @pytest.mark.parametrize("more", [True, False])
 def test_a_streams_body_is_joined_from_encoded_instances(more: bool) -> None:
-    body = events.instances_body(
-        "web", 9, [view.encode(VIEW)], more=more, extra=',"exists":true,"settled":false'
-    )
-    assert events.decode("snapshot", body) == SnapshotEvent("web", 9, True, False, (VIEW,), more)
-    assert events.decode("upsert", body) == UpsertEvent("web", 9, (VIEW,), more)
+    snapshot = events.snapshot_body("web", 9, [view.encode(VIEW)], exists=True, settled=False, more=more)
+    assert events.decode("snapshot", snapshot) == SnapshotEvent("web", 9, True, False, (VIEW,), more)
+    upsert = events.upsert_body("web", 9, [view.encode(VIEW)], more=more)
+    assert events.decode("upsert", upsert) == UpsertEvent("web", 9, (VIEW,), more)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ class Frames:
         """The bytes, the last message carrying `id`. Streams of one service all ask for the same."""
         found = self._marked.get(id)
         if found is None:
-            if len(self._marked) >= 16:
+            if len(self._marked) >= limits.IDS_PER_FRAME:
                 self._marked.clear()
             found = self.first + sse.chunk(sse.frame(*self.last, id))
             self._marked[id] = found
@@ -63,15 +63,15 @@ def snapshot(view: View, *, settled: bool) -> Frames:
 
 def _pages(view: View, settled: bool) -> Iterator[tuple[str, bytes]]:
     entries = view.entries
-    flags = f',"exists":{_bool(view.exists)},"settled":{_bool(settled)}'
     for start in range(0, max(len(entries), 1), limits.SNAPSHOT_PAGE):
         page = entries[start : start + limits.SNAPSHOT_PAGE]
-        body = events.instances_body(
+        body = events.snapshot_body(
             view.key.name,
             view.revision,
             (entry.json for entry in page),
+            exists=view.exists,
+            settled=settled,
             more=start + limits.SNAPSHOT_PAGE < len(entries),
-            extra=flags,
         )
         yield "snapshot", body
 
@@ -121,7 +121,7 @@ def _messages(view: View, upserts: list[Entry], gone: list[events.Gone], *, exis
     messages: list[tuple[str, bytes]] = []
     if upserts or (view.exists and not existed):
         more = bool(gone)
-        body = events.instances_body(name, revision, (entry.json for entry in upserts), more=more)
+        body = events.upsert_body(name, revision, (entry.json for entry in upserts), more=more)
         messages.append(("upsert", body))
     if gone or (existed and not view.exists):
         messages.append(events.encode(events.RemoveEvent(name, revision, tuple(gone), view.exists)))
@@ -138,7 +138,3 @@ def _why(filter: Filter, after: Entry | None) -> str:
     statuses = filter.statuses
     hidden = after.status not in statuses if statuses else not after.discoverable
     return after.status if hidden else "filtered"
-
-
-def _bool(value: bool) -> str:
-    return "true" if value else "false"

@@ -6,7 +6,7 @@ import msgspec
 
 from muster.core.state import ServiceKey
 from muster.httpapi import bodies
-from muster.model import names
+from muster.model import limits, names
 from muster.model.errors import invalid
 from muster.registry.policies import Held, unknown
 from muster.registry.registry import Registry
@@ -65,6 +65,6 @@ def _expected(request: Request) -> int | None:
     if condition in ("", "*"):
         return None
     number = condition.removeprefix("W/").strip('"')
-    if not number.isdecimal() or len(number) > 19:
+    if not number.isdecimal() or len(number) > limits.NUMBER_DIGITS:
         raise invalid("If-Match", 'must be the revision that was read, such as "17"')
     return int(number)

@@ -235,7 +235,7 @@ def _owners(request: Request) -> set[bytes]:
 def _id_and_generation(text: str) -> tuple[str, int]:
     """`ID@GENERATION`, or a bare id (which may hold an '@' of its own, if no number follows it)."""
     id, at, generation = text.rpartition("@")
-    if at and generation.isdecimal() and len(generation) < 20:
+    if at and generation.isdecimal() and len(generation) <= limits.NUMBER_DIGITS:
         return id, int(generation)
     return text, 0
 

@@ -69,7 +69,7 @@ def _registering(writes: Writes) -> list[Route]:
             query=(GENERATION,),
             status=204,
             errors=(*ADDRESSED, *WRITTEN),
-            body_limit=1024,
+            body_limit=limits.NO_BODY_BYTES,
         ),
         Route(
             "POST",
@@ -114,7 +114,7 @@ def _changing(writes: Writes) -> list[Route]:
             query=(GENERATION, Parameter("wait", "How long to wait for acknowledgements, such as 5s.")),
             returns=answers.DrainAnswer,
             errors=(*ADDRESSED, *WRITTEN),
-            body_limit=1024,
+            body_limit=limits.NO_BODY_BYTES,
         ),
     ]
 
@@ -131,7 +131,7 @@ def _telling(writes: Writes) -> list[Route]:
             body=bodies.Suspect,
             returns=bodies.Accepted,
             status=202,
-            body_limit=4096,
+            body_limit=limits.SMALL_BODY_BYTES,
             body_optional=True,
             errors=("unknown_instance", "too_many_reports"),
         ),
@@ -303,7 +303,7 @@ def _operating(operations: Operations) -> list[Route]:
             body=bodies.Release,
             returns=answers.GuardReport,
             errors=("not_held",),
-            body_limit=4096,
+            body_limit=limits.SMALL_BODY_BYTES,
             body_optional=True,
         ),
         Route("GET", "/v1/status", operations.status, "The registry itself.", returns=bodies.Status),

@@ -11,7 +11,7 @@ from muster.model import limits
 class Clock:
     """`now()` runs on as if pauses had not been, so every deadline moves with them.
 
-    The registry ticks at least every `turns.TICK_S`; a gap of more than `CLOCK_JUMP_S` between two looks at the clock means that the
+    The registry ticks at least every `timer.TICK_S`; a gap of more than `CLOCK_JUMP_S` between two looks at the clock means that the
     process was stopped, the machine suspended or the loop stalled: nobody could be heard in it, so it does not count.
     """
 

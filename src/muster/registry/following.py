@@ -25,7 +25,7 @@ from muster.registry.policies import Policies
 from muster.registry.replicas.replicas import Replicas
 from muster.registry.seen import Seen
 from muster.registry.store import Changes, Compacted, EpochChanged, Put, Store, StoreUnavailable
-from muster.registry.turns import Turns
+from muster.registry.timer import Timer
 
 
 class Following:
@@ -37,7 +37,7 @@ class Following:
         store: Store,
         machine: Machine,
         clock: Clock,
-        turns: Turns,
+        timer: Timer,
         policies: Policies,
         replicas: Replicas | None,
         seen: Seen,
@@ -46,7 +46,7 @@ class Following:
         self._store = store
         self._machine = machine
         self._clock = clock
-        self._turns = turns
+        self._timer = timer
         self._policies = policies
         self._replicas = replicas
         self._seen = seen
@@ -96,7 +96,7 @@ class Following:
             for reset in list(self.on_reset):
                 reset(reason)
         self._publish(known | set(self._machine.state.services()) | set(self._policies.services()))
-        self._turns.look_soon()
+        self._timer.look_soon()
 
     async def _load_at_last(self) -> None:
         """Where the store cannot be read now, what is served grows old meanwhile."""
@@ -122,7 +122,7 @@ class Following:
         self._note(changes)
         self._publish(dict.fromkeys([*(change.service for change in changes), *steered]))
         self._seen.applied(event.revision, event.op)
-        self._turns.take()
+        self._timer.hand_on()
 
     def _decode(self, value: bytes) -> Record:
         return self._sharing.share(records.decode(value))

@@ -14,9 +14,6 @@ from typing import Protocol
 from muster.core.state import ServiceKey
 from muster.model import limits
 
-SLICE = 256
-"""Readers woken in one turn of the loop."""
-
 
 class Reader(Protocol):
     """A watch stream, a blocked read, a template: whoever waits for a service to change."""
@@ -90,11 +87,12 @@ class Hub:
 
     def _wake(self, service: ServiceKey, committed: float, readers: tuple[Reader, ...], first: int) -> None:
         still = self._readers.get(service, {})
-        for reader in readers[first : first + SLICE]:
+        last = first + limits.READERS_PER_TURN
+        for reader in readers[first:last]:
             if reader in still:
                 reader.service_changed(service)
-        if first + SLICE < len(readers):
-            self._loop.call_soon(self._wake, service, committed, readers, first + SLICE)
+        if last < len(readers):
+            self._loop.call_soon(self._wake, service, committed, readers, last)
         else:
             self._all_told(service)
             # Writes reach the kernel at the end of this turn; one turn later they are there.

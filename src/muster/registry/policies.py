@@ -20,10 +20,6 @@ from .layout import POLICIES
 from .seen import Seen
 from .store import Batch, Committed, Conflict, Put, Removed, Store, Stored, StoreUnavailable, Unknown, Write
 
-RETRY_S = (0.01, 0.05, 0.25, 1.0)
-"""Waits while it is not known what became of a write; then whoever asked is told to ask again."""
-COME_AGAIN_S = 2.0
-
 
 class Held(Struct, frozen=True):
     """A service's policy as of `revision`. `document` None: it was removed then."""
@@ -112,16 +108,16 @@ class Policies:
 
     async def _commit(self, service: ServiceKey, document: bytes | None, known: Held | None) -> None:
         """Return when it is committed and applied. The same write is tried until its fate is known: if it was committed, its
-        own guard refuses the second time."""
+        own guard refuses the second time. Where that takes too long, whoever asked is sent away to ask again."""
         write = Write(
             f"{POLICIES}{service.namespace}/{service.name}", document, known.revision if known else 0
         )
         batch = Batch(self._new_op(), (write,))
-        for wait in RETRY_S:
+        for wait in limits.LOST_ANSWER_WAITS_S:
             try:
                 outcome = await self._store.commit(batch)
             except StoreUnavailable as error:
-                raise Unavailable("store_unavailable", str(error), retry_after=COME_AGAIN_S) from None
+                raise Unavailable("store_unavailable", str(error), retry_after=limits.WRITE_AGAIN_S) from None
             match outcome:
                 case Committed(revision=revision):
                     return await self._seen.until(revision)
@@ -136,7 +132,7 @@ class Policies:
                     pass
             await asyncio.sleep(wait)
         raise Unavailable(
-            "store_unavailable", "what became of the write is not known yet", retry_after=COME_AGAIN_S
+            "store_unavailable", "what became of the write is not known yet", retry_after=limits.WRITE_AGAIN_S
         )
 
 

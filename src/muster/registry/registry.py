@@ -36,7 +36,7 @@ from muster.registry.replicas.port import Shared
 from muster.registry.replicas.replicas import Replicas
 from muster.registry.seen import Seen
 from muster.registry.store import Store
-from muster.registry.turns import Turns
+from muster.registry.timer import Timer
 from muster.registry.waiting import Blocked
 from muster.registry.writer import Decided, Writer
 from muster.wire.answers import DrainAnswer
@@ -78,9 +78,9 @@ class Registry:
             lambda command: self.replicas.guards(command) if self.replicas else (),
         )
         self.replicas = Replicas(shared, self, self.machine, seen) if shared else None
-        self._turns = Turns(self.machine, self._clock, prober, self.writer, self.replicas)
+        self._timer = Timer(self.machine, self._clock, prober, self.writer, self.replicas)
         self._following = Following(
-            store, self.machine, self._clock, self._turns, self.policies, self.replicas, seen, self.hub
+            store, self.machine, self._clock, self._timer, self.policies, self.replicas, seen, self.hub
         )
         self.running = False
 
@@ -98,7 +98,7 @@ class Registry:
                 tasks = [
                     group.create_task(self._following.run(), name="tail"),
                     group.create_task(self.writer.run(), name="writer"),
-                    group.create_task(self._turns.run(), name="time"),
+                    group.create_task(self._timer.run(), name="time"),
                 ]
                 if self.replicas:
                     tasks.append(group.create_task(self.replicas.run(), name="replicas"))
@@ -125,7 +125,7 @@ class Registry:
 
     def look_soon(self) -> None:
         """Something happened that may have work due: look at once, not at the next tick."""
-        self._turns.look_soon()
+        self._timer.look_soon()
 
     # --- Reads ------------------------------------------------------------------------------------------------------
 
@@ -228,7 +228,7 @@ class Registry:
         """Take a heartbeat without waiting. `SLOW` ones need `revive`."""
         renewal = self.machine.renew(key, generation, owner, self.now(), self._clock.wall())
         if self.machine.has_work:
-            self._turns.take()
+            self._timer.hand_on()
         return self.replicas.vouched([renewal])[0] if self.replicas else renewal
 
     def renew_all(self, heartbeats: Iterable[tuple[str, int, bytes]]) -> list[Renewal]:
@@ -236,7 +236,7 @@ class Registry:
         renew, now, wall = self.machine.renew, self.now(), self._clock.wall()
         renewals = [renew(key, generation, owner, now, wall) for key, generation, owner in heartbeats]
         if self.machine.has_work:
-            self._turns.take()
+            self._timer.hand_on()
         return self.replicas.vouched(renewals) if self.replicas else renewals
 
     async def revive(self, key: str, generation: int, owner: bytes) -> Decided:

@@ -6,10 +6,8 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 
+from muster.model import limits
 from muster.registry.store import Stored
-
-OPS_REMEMBERED = 1_024
-"""Operations seen in the tail; the writer has one under way."""
 
 
 class Seen:
@@ -31,7 +29,7 @@ class Seen:
     def loaded(self, revision: int, records: Sequence[Stored]) -> None:
         """The tail begins anew. Whoever waits for a revision need not wait on: it is in there, or of another history."""
         self.revision = revision
-        for stored in sorted(records, key=lambda stored: stored.revision)[-OPS_REMEMBERED:]:
+        for stored in sorted(records, key=lambda stored: stored.revision)[-limits.OPERATIONS_REMEMBERED :]:
             self._remember(stored.op, stored.revision)
         self._wake(max((at for at, _ in self._waits), default=revision))
 
@@ -47,7 +45,7 @@ class Seen:
 
     def _remember(self, op: str, revision: int) -> None:
         self._ops[op] = revision
-        if len(self._ops) > OPS_REMEMBERED:
+        if len(self._ops) > limits.OPERATIONS_REMEMBERED:
             self._ops.popitem(last=False)
 
     def _wake(self, revision: int) -> None:

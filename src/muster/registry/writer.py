@@ -38,11 +38,8 @@ from muster.registry.store import (
     Write,
 )
 
-RETRY_S = (0.01, 0.05, 0.25, 1.0)
-"""Waits between attempts to learn what became of a batch whose answer was lost; the last one repeats."""
 CONFLICT_LOOKS = 500
-"""Times `RETRY_S[0]` that we wait to see what we conflict with, should the store have changed its mind."""
-COME_AGAIN_S = 2.0
+"""Times `LOST_ANSWER_WAITS_S[0]` that we wait to see what we conflict with, should the store have changed its mind."""
 
 
 class Decided(Struct, frozen=True):
@@ -275,10 +272,11 @@ class Writer:
         raise AssertionError("unreachable")
 
     async def _puzzle(self, attempt: int, reason: str) -> None:
-        if attempt == len(RETRY_S):
+        waits = limits.LOST_ANSWER_WAITS_S
+        if attempt == len(waits):
             self._note_trouble(why := f"what became of a write is not known yet: {reason}")
             self._turn_away(why)
-        await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
+        await asyncio.sleep(waits[min(attempt, len(waits) - 1)])  # the last one repeats
 
     async def _ours(self, transaction: Batch) -> int | None:
         """After a conflict: wait until we see what we conflict with. It may be ourselves."""
@@ -287,7 +285,7 @@ class Writer:
                 return seen
             if any(_moved(self._state(), write) for write in transaction.writes):
                 return None
-            await asyncio.sleep(RETRY_S[0])
+            await asyncio.sleep(limits.LOST_ANSWER_WAITS_S[0])
         return None
 
     def _apart(self, commands: Iterable[_Pending]) -> None:
@@ -313,7 +311,7 @@ class Writer:
 
     def _give_up(self, pending: _Pending, code: str, why: str) -> None:
         self._outcomes.not_committed(pending.command)
-        pending.tell(Unavailable(code, why, retry_after=COME_AGAIN_S))
+        pending.tell(Unavailable(code, why, retry_after=limits.WRITE_AGAIN_S))
 
     def _note_trouble(self, why: str) -> None:
         self.errors += 1
@@ -323,7 +321,7 @@ class Writer:
         """Take no commands of callers for now, and answer those that wait; what is under way goes on without them."""
         self._shut = why
         for pending in (*self._asked, *self._alone, *self._under_way):
-            pending.tell(Unavailable("store_unavailable", why, retry_after=COME_AGAIN_S))
+            pending.tell(Unavailable("store_unavailable", why, retry_after=limits.WRITE_AGAIN_S))
 
 
 def _moved(state: State, write: Write) -> bool:

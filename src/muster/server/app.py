@@ -343,7 +343,7 @@ def _config(settings: Settings, listener: Listener, certificates: Certificates |
         access_log=False,
         server_header=False,
         proxy_headers=False,
-        backlog=8192,
+        backlog=limits.BACKLOG,
         timeout_graceful_shutdown=max(int(settings.stop_within * limits.STOP_REQUESTS_SHARE), 1),
         ssl_context_factory=(lambda config, default: certificates.context) if certificates else None,
     )

@@ -12,6 +12,7 @@ import hmac
 import ipaddress
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from muster.model import limits
 from muster.model.errors import Rejected
 from muster.web.dialect import Dialect
 from muster.web.message import Headers, Request
@@ -54,7 +55,7 @@ class Gate:
     def _host_allowed(self, host: bytes) -> bool:
         known = self._known.get(host)
         if known is None:
-            if len(self._known) >= 1024:
+            if len(self._known) >= limits.HOSTS_JUDGED:
                 self._known.clear()
             known = self._known[host] = self._is_allowed(host.decode("latin-1").lower())
         return known

@@ -157,9 +157,9 @@ class Listener:
         """Tell every stream to go elsewhere, a slice at a time, and end it."""
         self.stopping = True
         await asyncio.sleep(0)  # Who waits is answered first.
-        for n, stream in enumerate(self.streams()):
+        for number, stream in enumerate(self.streams(), 1):
             stream.go_away(reason)
-            if n % 256 == 255:
+            if number % limits.READERS_PER_TURN == 0:
                 await asyncio.sleep(0)
 
     def close(self) -> None:

@@ -68,7 +68,7 @@ class Request(Struct):
         value = self.one(name)
         if not value:
             return None
-        if not value.isdecimal() or len(value) > 19:
+        if not value.isdecimal() or len(value) > limits.NUMBER_DIGITS:
             raise invalid(name, "must be a number")
         return int(value)
 

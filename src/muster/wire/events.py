@@ -25,7 +25,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from .view import InstanceView
+from .view import InstanceView, json_bool
 
 
 class SnapshotEvent(Struct, frozen=True):
@@ -138,16 +138,22 @@ def decode(name: str, body: bytes) -> Event | None:
     return decoder.decode(body) if decoder else None
 
 
-def instances_body(
-    service: str, revision: int, instances: Iterable[bytes], *, more: bool, extra: str = ""
+def snapshot_body(
+    service: str, revision: int, instances: Iterable[bytes], *, exists: bool, settled: bool, more: bool
 ) -> bytes:
-    """The body of a snapshot page or an upsert, joined from instances that are encoded already.
+    """A `SnapshotEvent` joined from instances that are encoded already. `service` needs no escaping."""
+    flags = f'"more":{json_bool(more)},"exists":{json_bool(exists)},"settled":{json_bool(settled)}'
+    return _joined(service, revision, instances, flags)
 
-    `extra` is a ready fragment such as `,"exists":true`. `service` needs no escaping.
-    """
-    tail = f'],"more":{"true" if more else "false"}{extra}}}'
+
+def upsert_body(service: str, revision: int, instances: Iterable[bytes], *, more: bool) -> bytes:
+    """An `UpsertEvent`, likewise."""
+    return _joined(service, revision, instances, f'"more":{json_bool(more)}')
+
+
+def _joined(service: str, revision: int, instances: Iterable[bytes], flags: str) -> bytes:
     head = f'{{"service":"{service}","revision":{revision},"instances":['
-    return b"".join((head.encode(), b",".join(instances), tail.encode()))
+    return b"".join((head.encode(), b",".join(instances), f"],{flags}}}".encode()))
 
 
 class Position(Struct, frozen=True):

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-EVENT_BYTES = 16 * 1024 * 1024
-"""The longest event a reader takes: a page of 500 of the largest instances fits with room."""
+from muster.model import limits
 
 
 def frame(event: str, data: bytes, id: str = "") -> bytes:
@@ -34,7 +33,7 @@ class Message(Struct, frozen=True):
 
 
 class TooLong(ValueError):
-    """An event over EVENT_BYTES: the peer is no Muster registry, or is broken."""
+    """An event over `STREAM_EVENT_BYTES`: the peer is no Muster registry, or is broken."""
 
 
 class Parser:
@@ -50,8 +49,8 @@ class Parser:
     def feed(self, received: bytes) -> list[Message]:
         """The messages completed by `received`. Raises `TooLong`, `UnicodeDecodeError`: no registry's words."""
         *lines, self._rest = (self._rest + received).split(b"\n")
-        if len(self._rest) + self._size > EVENT_BYTES:
-            raise TooLong(f"an event of more than {EVENT_BYTES} bytes")
+        if len(self._rest) + self._size > limits.STREAM_EVENT_BYTES:
+            raise TooLong(f"an event of more than {limits.STREAM_EVENT_BYTES} bytes")
         return [message for line in lines if (message := self._line(line.removesuffix(b"\r"))) is not None]
 
     def _line(self, line: bytes) -> Message | None:

@@ -83,11 +83,11 @@ def encode(view: InstanceView) -> bytes:
 
 def list_body(service: str, revision: int, epoch: str, settled: bool, instances: Iterable[bytes]) -> bytes:
     """An `InstanceList` joined from instances that are encoded already. `service` and `epoch` need no escaping."""
-    head = f'{{"service":"{service}","revision":{revision},"epoch":"{epoch}","settled":{_bool(settled)},"instances":['
+    head = f'{{"service":"{service}","revision":{revision},"epoch":"{epoch}","settled":{json_bool(settled)},"instances":['
     return b"".join((head.encode(), b",".join(instances), b"]}"))
 
 
-def _bool(value: bool) -> str:
+def json_bool(value: bool) -> str:
     return "true" if value else "false"
 
 

@@ -2,6 +2,10 @@
 
 BODY_BYTES = 64 * 1024
 BATCH_BODY_BYTES = 4 * 1024 * 1024
+SMALL_BODY_BYTES = 4 * 1024
+"""Of a request that says one thing, such as a suspicion: room for whatever a client sends along."""
+NO_BODY_BYTES = 1024
+"""Where a body says nothing; some clients send one all the same."""
 HEARTBEATS_PER_BATCH = 20_000
 HEAD_BYTES = 16 * 1024
 HEADERS = 64
@@ -13,11 +17,17 @@ PIPELINED_REQUESTS = 512
 REQUEST_TIMEOUT_S = 10.0
 """From a request's first byte to its last."""
 IDLE_TIMEOUT_S = 75.0
+NUMBER_DIGITS = 19
+"""Of a revision or a generation in a query or a header: 64 bits, signed."""
+HOSTS_JUDGED = 1_024
+"""Host headers whose judgement is remembered: few are in use, and a stranger's must not pile up."""
 SWEEP_TICKS = 5
 """All connections are looked at for these two within so many seconds; 10,000 at once would stand the loop still for 15 ms."""
 SWEEP_AT_LEAST = 200
 """So few are looked at every second."""
 CONNECTIONS = 60_000
+BACKLOG = 8_192
+"""Connections that wait to be accepted: those that 10,000 watchers make at once when they come back."""
 DESCRIPTORS = 1_048_576
 """Descriptors a registry asks for: Linux' own ceiling for a process (fs.nr_open)."""
 DESCRIPTORS_RESERVED = 8_192

@@ -19,6 +19,12 @@ MADE_PER_VIEW = 64
 WATCH_SERVICES = 256
 """Services one watch stream may name."""
 WATCHERS = 50_000
+READERS_PER_TURN = 256
+"""Readers woken, or streams sent elsewhere, in one turn of the loop: heartbeats and probes are served in between."""
+STREAM_EVENT_BYTES = 16 * 1024 * 1024
+"""The longest event a reader takes: a page of 500 of the largest instances fits with room."""
+IDS_PER_FRAME = 16
+"""Ids with which one state of a service is kept ready: streams of several services stand at marks of their own."""
 WATCH_SESSIONS = 64
 """Instances whose session one stream may carry."""
 ALIVE_S = 2.0

@@ -1,9 +1,9 @@
-"""The core's turns: time reaches the machine, and whatever it then wants done is handed to who does it.
+"""The registry's one timer: it sleeps until the machine's next deadline, and hands on whatever the machine then wants done.
 
-    timer, a store's change, a heartbeat, a probe's answer -> machine -> commands to the writer, probes to the prober,
+    time, a store's change, a heartbeat, a probe's answer -> machine -> commands to the writer, probes to the prober,
                                                                          questions to the other replicas
 
-One timer sleeps until the machine's next deadline; there is none for each lease or check.
+There is no timer for each lease or check. Whoever brings the machine something else hands on what follows from it in the same way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TICK_S = 0.25
 """The clock is looked at this often at least: a longer gap is a pause."""
 
 
-class Turns:
+class Timer:
     """`replicas` is None for a registry that is alone, which has no questions."""
 
     def __init__(
@@ -57,10 +57,10 @@ class Turns:
         if gap := self._clock.pause():
             self._machine.paused(gap, now, wall)
         self._machine.tick(now, wall)
-        self.take()
+        self.hand_on()
 
-    def take(self) -> None:
-        """Hand on what the machine says has become necessary."""
+    def hand_on(self) -> None:
+        """Give the machine's work to the writer, the prober and the other replicas."""
         if not self._machine.has_work:
             return
         turn = self._machine.take()
@@ -80,6 +80,6 @@ class Turns:
 
     def look_soon(self) -> None:
         """Something happened that may have work due: look at once, not at the next tick."""
-        self.take()
+        self.hand_on()
         if not self._sooner.is_set() and self._machine.next_deadline(self._clock.now()) < self._next_tick:
             self._sooner.set()
