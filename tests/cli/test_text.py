@@ -7,7 +7,7 @@ import pytest
 
 from muster.cli.output import json_text, yaml_text
 from muster.cli.table import Table, plain
-from muster.cli.text import json_shown, shown, shown_lines, speakable
+from muster.cli.text import json_shown, shown, speakable
 
 NASTY = "\x1b[31mred\x1b[0m \x9b2J \u202eevil \u200b[bold]x[/bold] Zürich\n"
 
@@ -26,10 +26,6 @@ NASTY = "\x1b[31mred\x1b[0m \x9b2J \u202eevil \u200b[bold]x[/bold] Zürich\n"
 )
 def test_shown(text: str, safe: str) -> None:
     assert shown(text) == safe
-
-
-def test_lines_stay_lines() -> None:
-    assert shown_lines("a\n\tb") == "a\n\\tb"
 
 
 def test_json_still_means_the_same() -> None:

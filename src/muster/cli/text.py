@@ -20,11 +20,6 @@ def shown(text: str) -> str:
     return text if text.isprintable() else "".join(map(_visible, text))
 
 
-def shown_lines(text: str) -> str:
-    """The same for text of several lines."""
-    return "\n".join(map(shown, text.split("\n")))
-
-
 def json_shown(text: str) -> str:
     """JSON text with every unprintable character as a JSON escape: it still means the same."""
     return "\n".join(

@@ -7,8 +7,6 @@ from msgspec import Struct
 from . import limits
 from .check import Check
 
-OVERRIDES = ("", "out_of_service")
-
 
 class Endpoint(Struct, frozen=True, gc=False):
     """A port of the instance that may receive traffic, on the instance's host."""

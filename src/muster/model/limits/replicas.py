@@ -9,8 +9,6 @@ REPLICA_TTL_S = 10
 """A replica that has not renewed its membership for so long is gone, and others own what was its own."""
 REPLICA_RENEW_S = 2.5
 """Between two renewals of a membership: three may fail."""
-REPLICAS = 64
-"""More make the answers to a question slow, and not the registry fast."""
 ASK_TIMEOUT_S = 1.0
 """For a replica's answer to a question; then it is asked through the store."""
 ASK_QUESTIONS = 2_000
