@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from muster.cli.wrapper.membership import situation, told
+from muster.cli.wrapper.membership import acknowledged_line, situation
 from muster.client.registrar import Drained, RegistrarStatus
 
 QUIET = RegistrarStatus(
@@ -44,4 +44,4 @@ def test_situation(state: str, failure: str, line: str) -> None:
     ],
 )
 def test_told(drained: Drained, line: str) -> None:
-    assert told(drained) == line
+    assert acknowledged_line(drained) == line
