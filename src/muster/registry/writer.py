@@ -302,7 +302,7 @@ class Writer:
         """It is written. If the tail told of `revision` without it, what is held is wrong, and must not be told for what was written."""
         if entry is not None and entry.revision < revision:
             why = "the store did not tell this replica of its own write"
-            pending.tell(Unavailable("try_another", why, retry_after=COME_AGAIN_S))
+            pending.tell(Unavailable("try_another", why, retry_after=limits.WRITE_AGAIN_S))
         self._settle(pending, Decided(entry, True, revision))
 
     def _settle(self, pending: _Pending, decided: Decided) -> None:
