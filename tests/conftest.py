@@ -1,5 +1,6 @@
 """What every test run has: seeds for the simulator, and a last line that names the parts that were not had."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--seeds", type=int, default=DEFAULT_SEEDS, help="how many seeds a test with a `seed` argument runs"
     )
     group.addoption("--seed", type=int, default=None, help="run this one seed again")
+
+
+def pytest_configure() -> None:
+    """A shell's background job is born with these ignored, and so would be every program that the tests start and interrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

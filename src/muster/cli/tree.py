@@ -49,7 +49,7 @@ GROUPS: Final[dict[str, tuple[Verb, ...]]] = {
         Verb("config", "Show every setting of a registry, and where its value comes from."),
         Verb("backup", "Save a live registry's records to a file."),
         Verb("follow", "Follow a Consul or Eureka server: its instances as copies here."),
-        Verb("restore", "Make a registry's database from a backup."),
+        Verb("restore", "Put a registry's records back to a backup."),
         Verb("copy", "Copy all records from one store to another."),
         Verb("replicas", "Show the live replicas of a registry, and how each stands."),
     ),
