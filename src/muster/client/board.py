@@ -13,7 +13,7 @@ import weakref
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
-from .state import Mirror, Snapshot, mirror_of
+from .state import Failed, Mirror, Snapshot, mirror_of
 from .status import Counts
 
 Listener = Callable[[Mirror], None]
@@ -60,6 +60,15 @@ class Board:
             age=self.age(service) or 0.0,
             failure=self.failure if self.hopeless else "",
         )
+
+    def known(self, services: Iterable[str]) -> bool:
+        """Whether there is something to go by for each of them."""
+        return all(service in self.snapshots for service in services)
+
+    def why(self, service: str) -> str:
+        """Why nothing is known of it."""
+        mirror = self.mirror(service)
+        return mirror.reason if isinstance(mirror, Failed) else "pending"
 
     def age(self, service: str) -> float | None:
         when = self.vouched.get(service)

@@ -38,7 +38,7 @@ from .call import Call
 from .changes import Changes
 from .disk import Disk
 from .dispatch import Dispatch, Route
-from .endpoint import Attempt, Endpoint, begun
+from .endpoint import Attempt, Endpoint, Tracing, begun
 from .errors import NoEndpoint, NotReady
 from .following import Following
 from .http import access
@@ -55,8 +55,8 @@ class Discovery:
     to follow from the start; others are followed from their first mention on. `zone`, `region`: the caller's own. `policies`: by
     service, obeyed in place of the default. `max_age`: seconds after which what no registry has vouched for is not used any more
     (None: it is used, however old). `token`: the token, or the path of the file it is in. `cache_dir`: where the last known
-    good is kept (None: nowhere). `dotted_names`: the registry is configured to allow dots in names. Raises ValueError or
-    `Rejected` for what cannot be.
+    good is kept (None: nowhere). `dotted_names`: the registry is configured to allow dots in names. `tracing` sees each attempt.
+    Raises ValueError or `Rejected` for what cannot be.
     """
 
     def __init__(
@@ -73,6 +73,7 @@ class Discovery:
         tls: ssl.SSLContext | None = None,
         cache_dir: str | Path | None = None,
         dotted_names: bool = False,
+        tracing: Tracing | None = None,
         timing: Timing = USUAL,
         clock: Callable[[], float] = time.monotonic,
         rng: Random | None = None,
@@ -85,7 +86,7 @@ class Discovery:
         self._rng = rng = rng or Random()  # noqa: S311 - jitter, no secret
         own = {self._name(service): policy for service, policy in (policies or {}).items()}
         reports = Reports(self._access, clock)
-        self._dispatch = Dispatch(Place(zone, region), own, reports, clock=clock, rng=rng)
+        self._dispatch = Dispatch(Place(zone, region), own, reports, clock=clock, rng=rng, tracing=tracing)
         self._board = Board(clock, self._dispatch.show)
         self._cache_dir = Path(cache_dir) if cache_dir is not None else None
         self._snapshots: Mapping[str, Snapshot] = self._board.snapshots
@@ -102,11 +103,12 @@ class Discovery:
         services: str | Iterable[str] = (),
         *,
         environ: Mapping[str, str] = os.environ,
+        tracing: Tracing | None = None,
         timing: Timing = USUAL,
     ) -> Self:
         """Configured by MUSTER_URL and the other variables of `muster.client.environment`. Raises ValueError, OSError."""
         settings = asdict(environment.read(environ))
-        return cls(settings.pop("urls"), services, timing=timing, **settings)
+        return cls(settings.pop("urls"), services, tracing=tracing, timing=timing, **settings)
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "running" if self._following else "not started"
@@ -212,8 +214,10 @@ class Discovery:
         for service in wanted:
             self._follow(service)
         self.start()
-        if not self._board.wait(lambda: self._closed or self._known(wanted), timeout):
-            raise NotReady({name: self._why(name) for name in wanted if not self._known((name,))}, timeout)
+        if not self._board.wait(lambda: self._closed or self._board.known(wanted), timeout):
+            raise NotReady(
+                {name: self._board.why(name) for name in wanted if not self._board.known((name,))}, timeout
+            )
 
     async def wait_ready_async(self, timeout: float = 10.0, *services: str) -> None:  # noqa: ASYNC109
         """The same for a loop, which goes on meanwhile."""
@@ -379,13 +383,6 @@ class Discovery:
         if self._cache_dir is None:
             return None
         return Disk(self._cache_dir, (one.url for one in self._access.registries), self._access.namespace)
-
-    def _known(self, services: Iterable[str]) -> bool:
-        return all(service in self._board.snapshots for service in services)
-
-    def _why(self, service: str) -> str:
-        mirror = self._board.mirror(service)
-        return mirror.reason if isinstance(mirror, Failed) else "pending"
 
 
 def _stop(following: Following, dispatch: Dispatch) -> None:

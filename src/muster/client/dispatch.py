@@ -15,6 +15,7 @@ from muster.model import limits
 from muster.model.policy import DEFAULT, Policy
 from muster.policy.endpoint import Place
 
+from .endpoint import Tracing
 from .reports import Reports
 from .state import Snapshot
 from .status import Tally
@@ -34,6 +35,7 @@ class Dispatch:
         *,
         clock: Callable[[], float],
         rng: Random,
+        tracing: Tracing | None = None,
     ) -> None:
         self.place = place
         self.table: dict[Route, Traffic] = {}
@@ -46,6 +48,7 @@ class Dispatch:
         self._reports = reports
         self._clock = clock
         self._rng = rng
+        self._tracing = tracing
         self._lock = threading.RLock()
         self._stale: SimpleQueue[Traffic | None] = SimpleQueue()
         self._over = threading.Event()
@@ -130,6 +133,7 @@ class Dispatch:
             rng=self._rng,
             ask=self._stale.put,
             suspect=self._reports.tell,
+            tracing=self._tracing,
         )
 
     def _of(self, service: str) -> list[Traffic]:

@@ -23,10 +23,23 @@ if TYPE_CHECKING:
     from muster.policy.memory import Memory, Peer
 
 
+class Span(Protocol):
+    """An attempt under way, as whoever traces it has it."""
+
+    def ended(self, outcome: Outcome) -> None: ...
+
+
+class Tracing(Protocol):
+    """Whoever wants to see each attempt (`muster.integrations.opentelemetry`). It is called where the call is made, and may not raise."""
+
+    def begun(self, endpoint: Endpoint) -> Span: ...
+
+
 class Ledger(Protocol):
     """Where the calls of an endpoint are written down: the traffic that it was picked from (`traffic.py`)."""
 
     memory: Memory
+    tracing: Tracing | None
 
     def start(self, endpoint: Endpoint, peer: Peer) -> float:
         """An attempt begins. Returns when (s, monotonic)."""
@@ -69,7 +82,7 @@ class Endpoint(Struct, frozen=True, gc=False):
 class Attempt:
     """A context manager; or call `finish`, whatever becomes of the call. Finishing twice is once."""
 
-    __slots__ = ("_ledger", "_over", "_peer", "endpoint", "outcome", "started")
+    __slots__ = ("_ledger", "_over", "_peer", "_span", "endpoint", "outcome", "started")
 
     def __init__(self, endpoint: Endpoint) -> None:
         ledger, peer = endpoint.ledger, endpoint.peer
@@ -81,6 +94,7 @@ class Attempt:
         self.endpoint = endpoint
         self.outcome: Outcome | None = None
         self.started = ledger.start(endpoint, peer)
+        self._span = None if ledger.tracing is None else ledger.tracing.begun(endpoint)
 
     def __repr__(self) -> str:
         return f"<Attempt of {self.endpoint}, {self.outcome or 'under way'}>"
@@ -99,6 +113,8 @@ class Attempt:
         if not self._over:
             self._over, self.outcome = True, outcome
             self._ledger.finish(self.endpoint, self._peer, outcome, self.started)
+            if self._span is not None:
+                self._span.ended(outcome)
 
     def __enter__(self) -> Self:
         return self

@@ -22,7 +22,7 @@ from muster.policy.outcome import MEANINGS, Outcome
 from muster.policy.picker import Picker
 from muster.policy.rotation import Key
 
-from .endpoint import Endpoint
+from .endpoint import Endpoint, Tracing
 from .errors import NOBODY, NoEndpoint
 from .state import Snapshot
 from .status import Tally
@@ -51,6 +51,7 @@ class Traffic:
         "rng",
         "snapshot",
         "tally",
+        "tracing",
     )
 
     def __init__(
@@ -64,6 +65,7 @@ class Traffic:
         rng: Random,
         ask: Ask,
         suspect: Suspect,
+        tracing: Tracing | None,
     ) -> None:
         self.snapshot = snapshot
         self.port = port
@@ -72,6 +74,7 @@ class Traffic:
         self.clock = clock
         self.rng = rng
         self.tally = Tally()
+        self.tracing = tracing
         self.memory = Memory(policy, clock(), threading.RLock())  # a signal's handler may call somebody, too
         self._ask = ask
         self._suspect = suspect

@@ -1,19 +1,27 @@
 """What a Discovery counts, as Prometheus and OpenTelemetry have it; and whom gRPC dials."""
 
 import grpc
+import httpx  # noqa: TID251 - one of those that call
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
 from prometheus_client import CollectorRegistry, generate_latest
-from tests.integrations.calling.conftest import Found
+from tests.integrations.calling.conftest import Found, Web
+from tests.integrations.calling.instances import closed_port
 
-from muster.client import NoEndpoint
+from muster.client import Discovery, NoEndpoint
 from muster.integrations.grpc import ROUND_ROBIN, target
-from muster.integrations.opentelemetry import observe
+from muster.integrations.httpx import Transport
+from muster.integrations.opentelemetry import Spans, observe
 from muster.integrations.prometheus import Collector
 from muster.model.instance import Endpoint as Port
-from muster.model.policy import Locality, Policy
+from muster.model.policy import Balancer, Locality, Policy
+from muster.model.resilience import BackOff, Retries
 from muster.policy.outcome import Outcome
 from muster.testing import FakeRegistry
 
@@ -52,6 +60,36 @@ def test_opentelemetry_reads_the_same(registry: FakeRegistry, find: Found) -> No
     }
     assert points["muster.client.picks"] == [({"service": "web", "port": ""}, 1)]
     assert points["muster.client.in_rotation"] == [({"service": "web"}, 1)]
+
+
+def test_each_attempt_is_a_span_below_the_callers(registry: FakeRegistry, web: Web) -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    tracer = provider.get_tracer("test")
+    (good,) = web(1)
+    registry.add("web", port=(nobody := closed_port()), zone="b")
+    back_off = BackOff(base_interval=0.001, max_interval=0.01)
+    policy = Policy(retries=Retries(back_off=back_off), balancer=Balancer(name="round_robin"))
+    with Discovery(registry.url, ["web"], policies={"web": policy}, tracing=Spans(tracer)) as discovery:
+        discovery.wait_ready()
+        with httpx.Client(transport=Transport(discovery)) as client, tracer.start_as_current_span("caller"):
+            answers = [client.get("http://web.svc/").status_code for _ in range(2)]
+    assert answers == [200, 200]
+    *attempts, caller = kept.get_finished_spans()
+    assert {attempt.parent.span_id for attempt in attempts if attempt.parent} == {caller.context.span_id}
+    by = {dict(attempt.attributes or {})["muster.outcome"]: attempt for attempt in attempts}
+    failed, answered = dict(by["connect"].attributes or {}), dict(by["success"].attributes or {})
+    assert (failed["muster.instance"], failed["server.port"], failed["muster.zone"]) == (
+        f"web-{nobody}",
+        nobody,
+        "b",
+    )
+    assert failed["error.type"] == "connect"
+    assert by["connect"].status.status_code is StatusCode.ERROR
+    assert answered["server.port"] == good.port
+    assert by["success"].kind is SpanKind.CLIENT
+    assert by["success"].status.status_code is StatusCode.UNSET
 
 
 def test_grpc_dials_those_that_get_a_share(registry: FakeRegistry, find: Found) -> None:
