@@ -40,11 +40,13 @@ def reason(node: ast.stmt | None) -> str:
     return ""
 
 
-def value(name: str, number: float) -> str:
-    told = (
-        f"{number:,}" if isinstance(number, int) else f"{number:,g}" if number >= 0.001 else f"{number:.6f}"
-    )
+def value(name: str, bound: float | tuple[float, ...]) -> str:
+    plain = ", ".join(map(number, bound)) if isinstance(bound, tuple) else number(bound)
     if name.endswith("_PER_S"):
-        return f"{told} per s"
+        return f"{plain} per s"
     unit = UNITS.get(name.rpartition("_")[2], "")
-    return f"{told} {unit}".strip()
+    return f"{plain} {unit}".strip()
+
+
+def number(bound: float) -> str:
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:,g}" if bound >= 0.001 else f"{bound:.6f}"

@@ -43,6 +43,8 @@ SERVERS: dict[str, tuple[list[str], dict[str, str]]] = {
         {"MUSTER_REGISTER": "1"},
     ),
 }
+RELOADING = ("flask run with reloader", "runserver")
+"""They serve in a child."""
 COMMANDS = {
     "flask count": [PYTHON, "-m", "flask", "--app", "shop", "count"],
     "manage.py check": [PYTHON, "manage.py", "check"],
@@ -55,12 +57,12 @@ def environment(registry: FakeRegistry, directory: Path, port: int) -> dict[str,
     return {"MUSTER_URL": registry.url, "XDG_RUNTIME_DIR": str(directory), "PORT": str(port)}
 
 
-def interrupt(pid: int) -> None:
-    """As ^C at a terminal does; whose child serves gets it by the child alone: a reloader gives it a quarter of a second (that is
-    `subprocess.run`), which is not enough on a busy machine, and kills it. The registry is then told by the lost session."""
-    served_by = children(pid)
-    if len(served_by) == 1:
-        os.kill(served_by[0], signal.SIGINT)
+def interrupt(name: str, pid: int) -> None:
+    """As ^C at a terminal does; but of those that serve in a child, the child alone: a reloader gives it a quarter of a second (that
+    is `subprocess.run`), which is not enough on a busy machine, and kills it. The registry is then told by the lost session."""
+    if name in RELOADING:
+        (serving,) = children(pid)
+        os.kill(serving, signal.SIGINT)
     else:
         os.killpg(pid, signal.SIGINT)
 
@@ -77,7 +79,7 @@ def test_a_server_is_one_entry_from_its_start_to_its_end(
     with running(told, tmp_path / "log", **environment(registry, tmp_path, port), **more) as process:
         registry.wait(lambda: len(registry.sessions) == 1, 60)
         assert set(registry.incarnations) == {f"web-127.0.0.1-{port}"}
-        interrupt(process.pid)
+        interrupt(name, process.pid)
         process.wait(END_S)
         registry.wait(lambda: not registry.sessions)
     assert registry.holdings.count("web") == 0
