@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.httpapi.asking import Answer, Caller
 
 from muster.testing.server import LocalRegistry
@@ -90,6 +91,33 @@ def test_filters_and_namespaces_hold_here_too(caller: Caller, name: str) -> None
     assert targets(caller, f"service={name}&service=another").keys() == {"127.0.0.1:1", "127.0.0.1:2"}
     assert targets(caller, f"service={name}&namespace=another") == {}
     assert caller.ask("GET", "/v1/prometheus/sd?zones=a").problem == (400, "invalid_request", "zones")
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("service=%0a", "service"),
+        ("service=", "service"),
+        ("service=web&service=%00", "service"),
+        (f"service={'w' * 129}", "service"),
+        ("port=%0a", "port"),
+        ("port=a&port=b", "port"),
+        (f"port={'p' * 300}", "port"),
+        ("namespace=%0a", "namespace"),
+        ("zone=%1b", "zone"),
+        ("region=%0d", "region"),
+        ("version=%00", "version"),
+        ("subset=%7f", "subset"),
+        ("tag=%0a", "tag"),
+        ("status=fine", "status"),
+        ("all=perhaps", "all"),
+        ("%0a=1", "?"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_not_answered_with_an_empty_list(
+    caller: Caller, query: str, field: str
+) -> None:
+    assert caller.ask("GET", f"/v1/prometheus/sd?{query}").problem == (400, "invalid_request", field)
 
 
 def test_a_young_registry_that_knows_nobody_empties_no_list() -> None:

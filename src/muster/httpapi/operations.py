@@ -14,6 +14,7 @@ import msgspec
 from muster import __version__
 from muster.httpapi import bodies, targets
 from muster.httpapi.streams import Streams
+from muster.model import limits, names
 from muster.model.errors import Rejected, Unavailable
 from muster.observe.lag import LagMeter
 from muster.observe.metrics import CONTENT_TYPE, Metrics
@@ -47,6 +48,7 @@ class Operations:
         store: str,
         backups: Backups | None,
         document: Callable[[], bytes],
+        dots: bool,
     ) -> None:
         self._registry = registry
         self._listener = listener
@@ -56,6 +58,7 @@ class Operations:
         self._store = store
         self._backups = backups
         self._document = document
+        self._dots = dots
         self._began = time.monotonic()
 
     # --- Health of the registry itself ------------------------------------------------------------------------------
@@ -106,12 +109,13 @@ class Operations:
     def targets(self, request: Request) -> Response:
         """A registry that began a moment ago and knows nobody yet says so, and Prometheus keeps the targets it has."""
         request.only("service", "port", *filters.PARAMETERS)
-        registry = self._registry
+        registry, namespace = self._registry, request.namespace
+        services = [names.service_name(name, dots=self._dots) for name in request.query.get("service", [])]
+        port = names.text(request.one("port"), "port", limits.LABEL_CHARS)
+        filter = filters.parse(request.query)
         if not registry.figures().instances and not registry.settled:
             raise Unavailable("unsettled", "this registry began a moment ago and has heard of nobody yet")
-        services = [name.lower() for name in request.query.get("service", [])]
-        filter = filters.parse(request.query)
-        return Response(200, targets.body(registry, request.namespace, services, request.one("port"), filter))
+        return Response(200, targets.body(registry, namespace, services, port, filter))
 
     # --- Guard ------------------------------------------------------------------------------------------------------
 

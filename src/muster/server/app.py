@@ -297,6 +297,7 @@ def _native(parts: Parts) -> Surface:
         store=str(settings.store.partition("://")[0]),
         backups=_backups(parts),
         document=lambda: document,
+        dots=settings.dotted_names,
     )
     history = History()
     registry.on_change(history.note)
