@@ -78,6 +78,8 @@ def test_a_critical_service_is_deregistered_after_a_minute_at_least() -> None:
             "could carry a credential",
         ),
         ({"tcp": "a", "interval": "1s"}, "not host:port"),
+        ({"grpc": "a:1/bill\ning", "interval": "1s"}, "GRPC: the service's name must not contain control"),
+        ({"grpc": "a:1/" + "b" * 300, "interval": "1s"}, "GRPC has at most"),
         ({"udp": "a:1", "interval": "1s"}, "not run here"),
         ({"args": ["true"], "interval": "1s"}, "Scripts are disabled on this agent"),
         ({"alias_service": "web"}, "alias checks are not run here"),

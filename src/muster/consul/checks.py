@@ -201,7 +201,7 @@ def _located(check: Check, body: CheckBody, site: Site) -> Check:
         case "grpc":
             address, _, service = body.grpc.partition("/")
             host, port = _host_port(address, "GRPC")
-            named = _text(service, "GRPC", limits.LABEL_CHARS)
+            named = _grpc_service(service)
             return _at(check, host, port, site, body.grpc_use_tls, body, grpc_service=named)
         case "tcp":
             host, port = _host_port(body.tcp, "TCP")
@@ -265,6 +265,13 @@ def _host_port(text: str, field: str) -> tuple[str, int]:
     if not colon or not host or not port.isdecimal() or not 0 < int(port[:6]) < 65_536:
         raise _invalid(f"{field}: {text[:100]!r} is not host:port")
     return host.strip("[]"), int(port)
+
+
+def _grpc_service(name: str) -> str:
+    """What is asked for, not what is shown: cleaned, it would be another service."""
+    if _text(name, "GRPC", limits.LABEL_CHARS) != name:
+        raise _invalid("GRPC: the service's name must not contain control characters")
+    return name
 
 
 def _headers(header: dict[str, list[str]]) -> tuple[tuple[str, str], ...]:
