@@ -13,6 +13,7 @@ from muster.client.call import Call
 from muster.client.endpoint import begun
 from muster.model import limits
 from muster.model.errors import Rejected
+from muster.model.instance import Endpoint as Port
 from muster.testing import FakeRegistry
 from muster.testing.clock import ManualClock
 
@@ -24,6 +25,64 @@ def test_calls_are_spread_by_weight(registry: FakeRegistry, follow: Follow) -> N
     discovery.wait_ready()
     picked = Counter(discovery.pick("web").port for _ in range(4_000))
     assert {port: round(n / 1_000) for port, n in picked.items()} == {1: 1, 2: 1, 3: 2}
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        {"port": -1},
+        {"port": 65_536},
+        {"host": ""},
+        {"host": "a/../b"},
+        {"host": "a\r\nb"},
+        {"endpoints": (Port("default", -1, "http"),)},
+    ],
+)
+def test_a_record_that_cannot_be_is_passed_over_and_the_others_are_called(
+    registry: FakeRegistry, follow: Follow, nonsense: dict[str, object]
+) -> None:
+    registry.add("web", port=1)
+    registry.add("web", **{"port": 2, "id": "odd", **nonsense})  # type: ignore[arg-type]
+    discovery = follow("web")
+    discovery.wait_ready()
+    assert {discovery.pick("web").port for _ in range(50)} == {1}
+    assert [one.instance_id for one in discovery.instances("web")] == ["web-1"]
+    assert discovery.status().counts.unreadable == 1
+    registry.change("odd", port=3, host="127.0.0.1", endpoints=(Port("default", 3, "http"),))
+    until(discovery, lambda: {one.port for one in discovery.instances("web")} == {1, 3})
+
+
+@pytest.mark.parametrize(("weight", "picked"), [(-5, {1}), (10**9, {1, 2})])
+def test_a_weight_that_cannot_be_is_bounded(
+    registry: FakeRegistry, follow: Follow, weight: int, picked: set[int]
+) -> None:
+    registry.add("web", port=1, weight=65_535)
+    registry.add("web", port=2, weight=weight)
+    discovery = follow("web")
+    discovery.wait_ready()
+    assert {discovery.pick("web").port for _ in range(200)} == picked
+    registry.remove("web-1")
+    until(discovery, lambda: discovery.pick("web").port == 2)
+
+
+def test_an_instance_without_a_port_is_listed_and_never_called(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    registry.add("web", port=0)
+    discovery = follow("web")
+    discovery.wait_ready()
+    with pytest.raises(NoEndpoint) as caught:
+        discovery.pick("web")
+    assert (caught.value.reason, len(discovery.instances("web"))) == ("no_port", 1)
+    registry.add("web", port=1)
+    until(discovery, lambda: len(discovery.instances("web")) == 2)
+    assert {discovery.pick("web").port for _ in range(50)} == {1}
+
+
+@pytest.mark.parametrize("age", [-1.0, 0.0, float("nan")])
+def test_an_age_that_nothing_can_have_is_refused(age: float) -> None:
+    with pytest.raises(ValueError, match="max_age must be more than 0 s"):
+        Discovery("http://127.0.0.1:1", "web", max_age=age)
 
 
 def test_changes_arrive(registry: FakeRegistry, follow: Follow) -> None:

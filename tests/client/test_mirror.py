@@ -18,6 +18,21 @@ def test_a_snapshot_is_published_whole() -> None:
     assert (reader.ids, reader.published["web"].revision) == (["web-1", "web-2"], 10)
 
 
+def test_what_cannot_be_is_passed_over_and_both_ends_still_agree() -> None:
+    reader = Reader().opened()
+    odd = web(2, service="db")
+    reader.hear(snapshot(10, web(1), odd), mark=10)
+    assert reader.ids == ["web-1"]
+    assert reader.hear(alive(10, [web(1), odd])) is None
+    reader.hear(upsert(11, web(2, 11)), mark=11)
+    assert reader.ids == ["web-1", "web-2"]
+    assert reader.hear(alive(11, [web(1), web(2, 11)])) is None
+    reader.hear(upsert(12, web(2, 12, port=-1)), upsert(13, web(1, 13, port=-1)), mark=13)
+    assert (reader.ids, len(reader.mirrors.unreadable)) == ([], 3)
+    reader.hear(remove(14, "web-2"), mark=14)
+    assert reader.hear(alive(14, [web(1, 13)])) is None
+
+
 def test_pages_are_published_together() -> None:
     reader = Reader().opened()
     assert reader.hear(snapshot(10, web(1), more=True)) is None

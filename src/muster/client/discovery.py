@@ -81,6 +81,8 @@ class Discovery:
         self._access = access(urls, namespace=namespace, token=token, tls=tls, static=True)
         self._dotted_names = dotted_names
         self._services = self._distinct(services)
+        if max_age is not None and not max_age > 0:
+            raise ValueError(f"max_age must be more than 0 s, not {max_age:g}")
         self._max_age = max_age
         self._timing = timing
         self._rng = rng = rng or Random()  # noqa: S311 - jitter, no secret

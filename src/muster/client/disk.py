@@ -30,7 +30,7 @@ from muster.model.policy import Policy
 from muster.wire import policy as policies
 from muster.wire.view import InstanceView
 
-from . import endpoint
+from . import credible, endpoint
 from .state import Snapshot
 
 FORMAT = "muster-mirror"
@@ -173,7 +173,11 @@ def _read_head(line: bytes) -> Head:
 
 def _snapshot(head: Head, body: bytes) -> Snapshot:
     try:
-        endpoints = tuple(endpoint.of(instance) for instance in _body.decode(body))
+        endpoints = tuple(
+            endpoint.of(credible.bounded(instance))
+            for instance in _body.decode(body)
+            if not credible.wrong(instance, head.service)
+        )
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Unreadable(f"damaged: {error}") from None
     return Snapshot(

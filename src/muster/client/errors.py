@@ -28,7 +28,7 @@ WHY: dict[Reason, str] = {
     "pending": "no registry has told of it yet",
     "absent": "no instance of this name is registered",
     "no_healthy": "it is registered, but no instance may receive traffic",
-    "no_port": "no instance has an endpoint of this name",
+    "no_port": "no instance has an endpoint of this name, or any port at all",
     "no_subset": "the policy has no endpoint for it in this subset, and no other to fall back on",
     "remote": "all of it is in other regions, and the policy allows none of them",
     "ejected": "calls of this process failed everywhere, and the policy allows no panic",

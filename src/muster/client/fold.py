@@ -10,7 +10,7 @@ from muster.wire import view
 from muster.wire.events import RemoveEvent, SnapshotEvent, UpsertEvent
 from muster.wire.view import InstanceView
 
-from . import endpoint
+from . import credible, endpoint
 from .endpoint import Endpoint
 from .sharing import Shared
 
@@ -18,10 +18,12 @@ ServiceEvent = SnapshotEvent | UpsertEvent | RemoveEvent
 
 
 class Given:
-    """One service as the present stream tells it. `whole`: not in the middle of a state. `complete`: it was told at all."""
+    """One service as the present stream tells it. `whole`: not in the middle of a state. `complete`: it was told at all. `wrong`:
+    id -> why, of what the last state told and nobody may call (`credible.py`); it counts in the digest all the same."""
 
     __slots__ = (
         "_group",
+        "_passed_over",
         "_past",
         "_shared",
         "_size",
@@ -30,6 +32,7 @@ class Given:
         "endpoints",
         "exists",
         "revision",
+        "wrong",
     )
 
     def __init__(self) -> None:
@@ -42,6 +45,8 @@ class Given:
         """What was given is not so any more; most of it will be given again."""
         self._past = self.endpoints or self._past
         self.endpoints = {}
+        self._passed_over: dict[str, InstanceView] = {}
+        self.wrong: dict[str, str] = {}
         self.revision = 0
         self.exists = False
         self.digest = 0
@@ -65,7 +70,7 @@ class Given:
             event = self._shared.event(event, self.endpoints or self._past)
         self._group.append(event)
         self._size += len(event.instances)
-        if max(self._size, len(self.endpoints)) > 2 * limits.INSTANCES_PER_SERVICE:
+        if max(self._size, len(self.endpoints) + len(self._passed_over)) > 2 * limits.INSTANCES_PER_SERVICE:
             return f"{event.service} has more instances than a service can hold"
         if event.more:
             return []
@@ -80,7 +85,8 @@ class Given:
         if revision < self.revision or (revision == self.revision and not anew):
             return False
         if anew:
-            self.endpoints, self.digest = {}, 0
+            self.endpoints, self._passed_over, self.digest = {}, {}, 0
+        self.wrong = {}
         for event in group:
             self._fold(event)
         self._past = {}
@@ -92,10 +98,10 @@ class Given:
         match event:
             case SnapshotEvent():
                 self.exists = event.exists
-                self._put(event.instances)
+                self._put(event.instances, event.service)
             case UpsertEvent():
                 self.exists = True
-                self._put(event.instances)
+                self._put(event.instances, event.service)
             case RemoveEvent():
                 self.exists = event.exists
                 for gone in event.instances:
@@ -103,16 +109,25 @@ class Given:
             case _:
                 assert_never(event)
 
-    def _put(self, instances: Iterable[InstanceView]) -> None:
+    def _put(self, instances: Iterable[InstanceView], service: str) -> None:
         for instance in instances:
-            if before := self.endpoints.get(instance.instance_id):
-                self.digest -= _term(before.instance)
-            self.endpoints[instance.instance_id] = endpoint.of(instance)
+            id = instance.instance_id
+            if why := credible.wrong(instance, service):
+                self._drop(id)
+                self._passed_over[id], self.wrong[id] = instance, why
+            else:
+                if before := self.endpoints.get(id):  # which keeps its place
+                    self.digest -= _term(before.instance)
+                elif self._passed_over:
+                    self._drop(id)
+                self.endpoints[id] = endpoint.of(credible.bounded(instance))
             self.digest += _term(instance)
 
     def _drop(self, id: str) -> None:
         if before := self.endpoints.pop(id, None):
             self.digest -= _term(before.instance)
+        elif passed_over := self._passed_over.pop(id, None):
+            self.digest -= _term(passed_over)
 
 
 def _term(instance: InstanceView) -> int:

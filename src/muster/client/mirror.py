@@ -13,13 +13,13 @@ unconfirmed until the registry is settled, because an emptied registry must not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from muster.model import limits
+from muster.model import limits, names
 from muster.model.errors import Rejected
 from muster.model.policy import Policy
 from muster.wire import policy as policies
@@ -106,7 +106,11 @@ class _Service:
             case SnapshotEvent():
                 self.touched = None
             case UpsertEvent() if self.touched is not None:
-                self.touched.update((one.instance_id, one.generation) for one in event.instances)
+                wrong = self.given.wrong
+                self.touched.update(
+                    (one.instance_id, 0 if one.instance_id in wrong else one.generation)
+                    for one in event.instances
+                )
             case RemoveEvent() if self.touched is not None:
                 self.touched.update((gone.instance_id, 0) for gone in event.instances)
 
@@ -295,6 +299,7 @@ class Mirrors:
             if isinstance(event, SnapshotEvent):
                 self._settle(settled=event.settled)
             service.absorb(group, self.epoch, settled=self.settled)
+            self._pass_over(event.service, service.given.wrong)
         return None
 
     def _alive(self, event: AliveEvent, now: float) -> Step | None:
@@ -324,6 +329,14 @@ class Mirrors:
         except Rejected as error:
             service.steered = True
             self.unreadable.append(f"the policy of {event.service}: {error}")
+
+    def _pass_over(self, service: str, wrong: Mapping[str, str]) -> None:
+        if wrong:
+            id, why = next(iter(wrong.items()))
+            more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+            self.unreadable.append(
+                f"{service}: {names.printable(id, limits.ID_CHARS)} {why}: passed over{more}"
+            )
 
     def _comparable(self, event: AliveEvent) -> bool:
         """Not in the middle of a state, and not ahead of where the stream stands (it repeats what was sent before)."""

@@ -123,8 +123,8 @@ class Traffic:
             detail = subset or ""
         elif reason == "no_healthy" and not (self.snapshot.exists or listed):
             reason = "absent"
-        elif reason == "no_healthy" and self.port is not None and listed:
-            reason, detail = "no_port", self.port
+        elif reason == "no_healthy" and listed and not self._endpoints():
+            reason, detail = "no_port", self.port or ""
         self.count(reason)
         return NoEndpoint(self.service, reason, age=age, detail=detail)
 
@@ -199,13 +199,14 @@ class Traffic:
         return picker
 
     def _endpoints(self) -> tuple[Endpoint, ...]:
+        """Those with this port; an instance that was registered without any is no address to call."""
         if self.port is None:
-            return self.snapshot.endpoints
+            return tuple(one for one in self.snapshot.endpoints if one.port)
         return tuple(
             Endpoint(one.host, named.port, one.instance)
             for one in self.snapshot.endpoints
             for named in one.instance.endpoints
-            if named.name == self.port
+            if named.port and named.name == self.port
         )
 
 
