@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
@@ -35,8 +36,18 @@ def test_how_it_failed_is_said(words: tuple[str, ...], problem: str) -> None:
 
 
 def test_one_that_hangs_is_ended_with_its_children() -> None:
-    with pytest.raises(Failed, match="not done after"):
+    with pytest.raises(Failed, match="not done in time"):
         run(("sh", "-c", "sleep 600 & sleep 600"), timeout=0.2)
+
+
+def test_one_that_hangs_holds_nobody_up_who_is_asked_to_end() -> None:
+    leaving = os.eventfd(1)
+    try:
+        with pytest.raises(Failed, match="not done in time"):
+            run(("sleep", "600"), timeout=600.0, leaving=leaving, parting=0.1)
+        run(("true",), leaving=leaving)
+    finally:
+        os.close(leaving)
 
 
 def test_it_starts_with_no_signal_blocked_and_nothing_to_read() -> None:

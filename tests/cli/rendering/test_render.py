@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.rendering.running import render
-from tests.cli.terminal import muster
+from tests.cli.terminal import in_shell, muster
 from tests.httpapi.asking import Caller
 
 from muster.testing.server import LocalRegistry
@@ -154,3 +154,50 @@ def test_nothing_of_an_instance_reaches_the_command(
         process.stop()
     assert b"secret-id" not in seen.read_bytes()
     assert b"owned" not in seen.read_bytes()
+
+
+def test_a_template_without_an_end_holds_nobody_up(
+    caller: Caller, registry: LocalRegistry, template: Path, out: Path
+) -> None:
+    template.write_text("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}")
+    with render(registry.url, template, out) as process:
+        assert "stays as it is" in process.said("not done after")
+        assert process.stop() == 0
+    assert not out.exists()
+
+
+def test_a_command_that_hangs_or_says_too_much_holds_nobody_up(
+    caller: Caller, registry: LocalRegistry, template: Path, out: Path, tmp_path: Path
+) -> None:
+    began = tmp_path / "began"
+    os.mkfifo(began)
+    command = f"""sh -c 'head -c 4000000 /dev/zero | tr "\\0" "\\n"; echo began > "{began}"; sleep 600'"""
+    with render(registry.url, template, out, "--exec", command) as process:
+        assert began.read_text() == "began\n"
+        assert process.stop() == 0
+        process.said("not done in time")
+    assert out.read_text() == "end\n"
+
+
+@pytest.mark.parametrize("kind", ["directory", "absent", "pipe"])
+def test_what_cannot_be_written_is_said_until_it_can(
+    caller: Caller, registry: LocalRegistry, template: Path, tmp_path: Path, kind: str
+) -> None:
+    out = tmp_path / "there" / "list"
+    if kind != "absent":
+        out.parent.mkdir()
+    if kind == "pipe":
+        os.mkfifo(out)
+    link = tmp_path / "link"
+    link.symlink_to(out.parent if kind == "directory" else out)
+    if kind == "directory":
+        ran = in_shell("render", str(template), str(link), "--once", "--url", registry.url)
+        assert (ran.code, "is a directory" in ran.err) == (2, True)
+        return
+    with render(registry.url, template, link) as process:
+        process.said("No such file" if kind == "absent" else "is no file")
+        out.parent.mkdir(exist_ok=True)
+        out.unlink(missing_ok=True)
+        process.process.send_signal(signal.SIGHUP)
+        process.said("written")
+        assert (out.read_text(), link.is_symlink()) == ("end\n", True)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from muster.cli.rendering.template import Broken, Template
 from muster.cli.rendering.world import NotKnown, Service, server_of, service_of
 from muster.client.state import Absent, Bound, Failed, Pending
+from muster.model import names
+from muster.model.instance import Endpoint
 from muster.testing.builders import instance, record
 from muster.wire import view
 
@@ -136,3 +139,35 @@ def test_every_field_of_an_instance() -> None:
         100,
         {"default": 80},
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}", "not done after"),
+        ("{{ (9 ** (9 ** 9)) % 2 }}", "not done after"),
+        ("{{ 'x' * 10 ** 15 }}", "MemoryError"),
+        ("{% for a in range(99999) %}{{ 'x' * 1000 }}{% endfor %}", "longer than"),
+        ("{% for a in range(10 ** 9) %}{% endfor %}", "Range too big"),
+        ("{% include 't.j2' %}", "recursion"),
+        ("{{ service('no such name') }}", "may hold letters"),
+        ("{{ service(3) }}", "no attribute"),
+        ("{{ 1 // 0 }}", "zero"),
+    ],
+)
+def test_whatever_goes_wrong_is_a_broken_template(tmp_path: Path, text: str, problem: str) -> None:
+    file = tmp_path / "t.j2"
+    file.write_text(text)
+
+    def look(name: str) -> Service:
+        return service_of(replace(bound("a"), service=names.service_name(name)))
+
+    with pytest.raises(Broken, match=problem):
+        Template(file, seconds=0.5).render(look, [])
+
+
+def test_a_host_without_a_port_is_an_address_that_every_program_reads(tmp_path: Path) -> None:
+    bare = record(replace(instance("a"), endpoints=(Endpoint("default", 0, "http"),)))
+    mirror = Bound("web", "epoch", 1, (view.of(bare, revision=1),), frozenset(), 0.0, "live")
+    text = "{{ service('web').instances[0].address | nginx }}"
+    assert rendered(tmp_path, text, service_of(mirror)) == "10.0.0.1"

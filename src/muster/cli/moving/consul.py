@@ -7,6 +7,7 @@ Consul's API from a node of the same name.
 
 from __future__ import annotations
 
+import time
 from typing import Final
 from urllib.parse import SplitResult, quote
 
@@ -21,7 +22,7 @@ from muster.model.instance import Endpoint, Instance
 from muster.wire import registration
 
 from .foreign import Away, Foreign
-from .source import ORIGIN, Listing
+from .source import ORIGIN, UNREADABLE, Listing, reason
 
 ITSELF: Final = "consul"
 """The service that Consul's servers register for themselves."""
@@ -77,13 +78,16 @@ class ConsulSource:
     def read(self) -> Listing:
         found: dict[str, Instance] = {}
         skipped: list[str] = []
+        until = time.monotonic() + limits.FOLLOW_READ_S
         try:
             services = _services.decode(self._server.get("/v1/catalog/services"))
             for service in sorted(services.keys() - {ITSELF}):
+                if time.monotonic() > until:
+                    raise Away(f"{self.origin} is slow: not all of it was read in {limits.FOLLOW_READ_S:g} s")
                 path = f"/v1/health/service/{quote(service, safe='')}"
-                for entry in _entries.decode(self._server.get(path) or b"[]"):
+                for entry in _entries.decode(self._server.get(path)):
                     _take(entry, found, skipped)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise Away(f"{self.origin} does not answer as Consul does: {error}") from None
         return Listing(found, tuple(skipped))
 
@@ -96,7 +100,7 @@ def _take(entry: _Entry, found: dict[str, Instance], skipped: list[str]) -> None
         instance = _instance(entry)
         found[instance.id] = instance
     except (Rejected, Refused) as error:
-        skipped.append(f"{entry.service.name}/{entry.service.id}: {error}")
+        skipped.append(reason(f"{entry.service.name}/{entry.service.id}", error))
 
 
 def _instance(entry: _Entry) -> Instance:

@@ -14,7 +14,7 @@ from muster.model.errors import Rejected
 from muster.model.instance import Instance
 
 from .foreign import Away, Foreign
-from .source import ORIGIN, Listing
+from .source import ORIGIN, UNREADABLE, Listing, reason
 
 
 class _App(Struct, frozen=True):
@@ -45,7 +45,7 @@ class EurekaSource:
         skipped: list[str] = []
         try:
             apps = _document.decode(self._server.get("/apps")).applications.application
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise Away(f"{self.origin} does not answer as Eureka does: {error}") from None
         for app in apps if isinstance(apps, list) else [apps]:
             for fields in app.instance if isinstance(app.instance, list) else [app.instance]:
@@ -60,5 +60,5 @@ def _take(fields: dict[str, Any], found: dict[str, Instance], skipped: list[str]
             return
         instance = instance_of(info, dots=False)
         found[instance.id] = instance
-    except Rejected as error:
-        skipped.append(f"{fields.get('app')}/{fields.get('instanceId')}: {error}")
+    except (Rejected, ValueError) as error:
+        skipped.append(reason(f"{fields.get('app')}/{fields.get('instanceId')}", error))

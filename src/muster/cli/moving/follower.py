@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import TypeVar
 
 import msgspec
 from msgspec import Struct
 
 from muster.client.errors import Refused
-from muster.client.http import Request, Requests, part
+from muster.client.http import Answer, Request, Requests, part
 from muster.model import limits
 from muster.wire.answers import Services
 from muster.wire.view import InstanceList, InstanceView
 
 from .comparing import Difference, differences
 from .copying import Body, Steps, body, steps
-from .source import ORIGIN, Listing, Source
+from .foreign import Away
+from .source import ORIGIN, UNREADABLE, Listing, Source
+
+T = TypeVar("T")
 
 _services = msgspec.json.Decoder(Services)
 _instances = msgspec.json.Decoder(InstanceList)
@@ -110,7 +114,7 @@ class Follower:
                 raise
 
     def _here(self) -> Iterator[InstanceView]:
-        listed = _services.decode(self._requests.send(Request("GET", "/services")).body)
+        listed = _read(_services, self._requests.send(Request("GET", "/services")))
         for summary in listed.services:
             yield from self._instances(summary.service)
 
@@ -122,4 +126,11 @@ class Follower:
             if refused.status == 404:
                 return ()
             raise
-        return _instances.decode(answer.body).instances
+        return _read(_instances, answer).instances
+
+
+def _read(decoder: msgspec.json.Decoder[T], answer: Answer) -> T:
+    try:
+        return decoder.decode(answer.body)
+    except UNREADABLE as error:
+        raise Away(f"{answer.registry.url} does not answer as a registry does: {error}") from None

@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Final, Protocol
 from urllib.parse import SplitResult, urlsplit
 
+import msgspec
 from msgspec import Struct
 
+from muster.model import limits, names
 from muster.model.instance import Instance
 
 ORIGIN: Final = "muster-origin"
 """Metadata of a copy: where it is from. Never followed again."""
+
+
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding something else than was asked for can raise."""
 
 
 class Listing(Struct, frozen=True):
@@ -28,6 +34,12 @@ class Source(Protocol):
     def read(self) -> Listing:
         """Raises `Away`."""
         ...
+
+
+def reason(who: str, error: Exception) -> str:
+    """Why an instance is skipped, no longer than anybody reads."""
+    most = limits.FOLLOW_REASON_CHARS
+    return f"{names.printable(who, most)}: {names.printable(str(error), most)}"
 
 
 def parse(url: str, token: str = "") -> Source:

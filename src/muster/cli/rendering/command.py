@@ -29,8 +29,16 @@ def split(text: str) -> tuple[str, ...]:
     return words
 
 
-def run(words: tuple[str, ...], timeout: float = limits.RENDER_COMMAND_S) -> None:
-    """Raises `Failed`. Our own signals are blocked; the command is started with none blocked, in a session of its own."""
+def run(
+    words: tuple[str, ...],
+    timeout: float = limits.RENDER_COMMAND_S,
+    *,
+    leaving: int | None = None,
+    parting: float = limits.RENDER_PARTING_S,
+) -> None:
+    """Raises `Failed`. `leaving`: a descriptor that can be read from once we are asked to end; `parting` (s) are left then.
+
+    Our own signals are blocked; the command is started with none blocked, in a session of its own."""
     try:
         pid = os.posix_spawnp(
             words[0],
@@ -43,21 +51,24 @@ def run(words: tuple[str, ...], timeout: float = limits.RENDER_COMMAND_S) -> Non
         )
     except OSError as error:
         raise Failed(error.strerror or str(error)) from None
-    in_time = _ended(pid, timeout)
+    in_time = _ended(pid, timeout, leaving, parting)
     if not in_time:
         with suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     if not in_time:
-        raise Failed(f"not done after {timeout:g} s, and ended")
+        raise Failed(f"not done in time ({timeout:g} s), and ended")
     if code:
         raise Failed(f"ended by signal {-code}" if code < 0 else f"exit {code}")
 
 
-def _ended(pid: int, timeout: float) -> bool:
+def _ended(pid: int, timeout: float, leaving: int | None, parting: float) -> bool:
     watched = os.pidfd_open(pid)
     try:
-        readable, _, _ = select.select([watched], [], [], timeout)
-        return bool(readable)
+        asked = [watched] if leaving is None else [watched, leaving]
+        readable, _, _ = select.select(asked, [], [], timeout)
+        if readable and watched not in readable:
+            readable, _, _ = select.select([watched], [], [], min(timeout, parting))
+        return watched in readable
     finally:
         os.close(watched)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 
 def replace(file: Path, text: str) -> bool:
-    """Whether it had to be written. A link stays, what it leads to is replaced; mode and owner stay. Raises OSError."""
-    file, content = file.resolve(), text.encode()
+    """Whether it had to be written. A link stays, what it leads to is replaced; mode and owner stay. Raises OSError, also for
+    what is no file: a device or a pipe that stands there is not replaced, nor read."""
+    file, content = Path(os.path.realpath(file)), text.encode()
     if _holds(file, content):
         return False
     descriptor, written = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
@@ -31,9 +34,14 @@ def replace(file: Path, text: str) -> bool:
 
 def _holds(file: Path, content: bytes) -> bool:
     try:
-        return file.read_bytes() == content
+        now = file.stat()
     except FileNotFoundError:
         return False
+    if stat.S_ISDIR(now.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(now.st_mode):
+        raise OSError(errno.EINVAL, "is no file")
+    return now.st_size == len(content) and file.read_bytes() == content
 
 
 def _like(file: Path, descriptor: int) -> None:
@@ -57,8 +65,10 @@ def _umask() -> int:
 
 
 def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """As far as it goes: the file is in its place by now, and whoever reads it has to be told."""
+    with suppress(OSError):
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

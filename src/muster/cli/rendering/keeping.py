@@ -6,6 +6,7 @@ succeeds, whether the file changes meanwhile or not. Every trouble is said once,
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -42,9 +43,11 @@ class Keeper:
         self._stopped = threading.Event()
         self._trouble = ""
         self._owed = False
+        self._leaving = os.eventfd(0)
 
     def stop(self) -> None:
-        """From a signal or another thread."""
+        """From another thread. A command under way is given a moment more."""
+        os.eventfd_write(self._leaving, 1)
         self._stopped.set()
         self._news.set()
 
@@ -62,6 +65,7 @@ class Keeper:
                     self._stopped.wait(self._plan.gather)
         finally:
             forget()
+            os.close(self._leaving)
 
     def once(self, timeout: float) -> None:
         """Until the file is written and the command has succeeded. Raises `NotReady` (a service is not known after `timeout` s),
@@ -93,7 +97,7 @@ class Keeper:
             self._say(f"{self._plan.out} written")
             self._owed = True
         if self._owed and self._plan.command:
-            command.run(self._plan.command)
+            command.run(self._plan.command, leaving=self._leaving)
         self._owed = False
 
     def _look(self, name: str) -> Service:

@@ -23,7 +23,7 @@ from muster.model import limits, names
 _PLAIN = re.compile(r"[A-Za-z0-9._:/@+-]+")
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._:/@+-]")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_.-]")
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+):[0-9]{1,5}")
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:[0-9]{1,5})?")
 
 
 class Quoted(str):
@@ -94,7 +94,7 @@ def comment(value: object) -> Quoted:
 
 
 def address(value: str) -> str:
-    """`host:port`, which needs no quoting if it is one."""
+    """`host:port` or a host, which needs no quoting if it is one."""
     return Quoted(value) if _ADDRESS.fullmatch(value) else value
 
 

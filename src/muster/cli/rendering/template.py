@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from muster.model import limits
 from muster.model.errors import Rejected
 
+from .alarm import TooLong, at_most
 from .quoting import FILTERS, Unprintable, finalize
 from .world import Service
 
@@ -28,8 +29,19 @@ _REFUSED: Final[dict[type[nodes.Node], str]] = {
     nodes.Import: "import",
     nodes.FromImport: "from ... import",
 }
-_WRONG: Final = (Unprintable, Rejected, TypeError, ValueError, ArithmeticError, LookupError, AttributeError)
-"""What an expression can raise: a name that no service can have, a sum of texts, a key that is not there."""
+_WRONG: Final = (
+    jinja2.TemplateError,
+    Unprintable,
+    Rejected,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+    MemoryError,
+    TooLong,
+)
+"""What an expression can raise: a name that no service can have, a sum of texts, a key that is not there, a loop without end."""
 Look = Callable[[str], Service]
 
 
@@ -41,10 +53,11 @@ class Broken(Exception):
 
 
 class Template:
-    """`file`, read again when it has changed; it may include others of its directory."""
+    """`file`, read again when it has changed; it may include others of its directory. One output may take so many `seconds`."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, seconds: float = limits.RENDER_TEMPLATE_S) -> None:
         self._file = file
+        self._seconds = seconds
         self._environment = _Sandbox(
             loader=jinja2.FileSystemLoader(file.parent, followlinks=True),
             undefined=jinja2.StrictUndefined,
@@ -64,21 +77,14 @@ class Template:
         """The whole output. `look` finds a service by name; `named` are those that `services` lists. Raises `Broken`, and what
         `look` raises."""
         try:
-            template = self._environment.get_template(self._file.name)
-            pieces = template.generate(service=look, services=_each(look, named))
-            return _joined(pieces)
+            with at_most(self._seconds, "the template"):
+                template = self._environment.get_template(self._file.name)
+                return _joined(template.generate(service=look, services=_each(look, named)))
         except jinja2.TemplateSyntaxError as error:
             raise Broken(f"{error.filename or self._file}:{error.lineno}", error.message or "") from None
-        except (
-            jinja2.TemplateError,
-            Unprintable,
-            TypeError,
-            ValueError,
-            ArithmeticError,
-            LookupError,
-        ) as error:
+        except _WRONG as error:
             raise Broken(self._where(error), str(error) or type(error).__name__) from None
-        except (OSError, UnicodeDecodeError, RecursionError) as error:
+        except (OSError, RecursionError) as error:
             raise Broken(str(self._file), str(error)) from None
 
     def _where(self, error: BaseException) -> str:

@@ -14,7 +14,8 @@ from .quoting import address
 
 
 class Server(Struct, frozen=True):
-    """An instance. `address` is `host:port`, an IPv6 host in brackets; `ports` are its endpoints' by name."""
+    """An instance. `address` is `host:port`, an IPv6 host in brackets; the host alone of one that was registered without a port
+    (`port` 0), for which no program would take a file. `ports` are its endpoints' by name."""
 
     id: str
     host: str
@@ -71,7 +72,7 @@ def server_of(view: InstanceView) -> Server:
         id=view.instance_id,
         host=view.host,
         port=view.port,
-        address=address(f"{host}:{view.port}"),
+        address=address(f"{host}:{view.port}" if view.port else host),
         ports={endpoint.name: endpoint.port for endpoint in view.endpoints},
         zone=view.zone,
         region=view.region,

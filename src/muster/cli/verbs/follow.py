@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 import click
@@ -17,7 +18,7 @@ from muster.cli.failures import Failure, of_refusal, unreachable
 from muster.cli.moving.comparing import Difference
 from muster.cli.moving.follower import Follower, Round
 from muster.cli.moving.foreign import Away
-from muster.cli.moving.source import Source, parse
+from muster.cli.moving.source import Listing, Source, parse
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
 from muster.cli.text import shown
@@ -58,13 +59,41 @@ def command(
     between what callers get there and here is shown, per service, until there is none.
     """
     token = secret_of(source_token_file) if source_token_file else ""
-    follower = Follower(_source(source, token), Requests(target.access()), _ttl(every))
+    followed = _source(source, token)
     if not once:
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)  # taken between two rounds, never within one
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, ENDING
+        )  # taken between two rounds, never while anything is written
+        followed = _Interruptible(followed)
+    follower = Follower(followed, Requests(target.access()), _ttl(every))
     if compare:
         _compare(follower, output, every, once=once)
     else:
         _follow(follower, every, once=once)
+
+
+class _Ended(BaseException):
+    """We were asked to end while a source was read."""
+
+
+class _Interruptible:
+    """A source whose reading ends when we are asked to: it may be slow, and nothing is half done by then."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.origin = source.origin
+        for number in ENDING:
+            signal.signal(number, self._end)
+
+    def read(self) -> Listing:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        try:
+            return self._source.read()
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+    def _end(self, number: int, frame: FrameType | None) -> None:
+        raise _Ended
 
 
 def _ttl(every: float) -> float:
@@ -87,6 +116,8 @@ def _follow(follower: Follower, every: float, *, once: bool) -> None:
             if once:
                 raise _failure(error) from None
             lines = (f"{error}; what was copied stays",)
+        except _Ended:
+            return
         for line in lines if lines != before else ():
             click.echo(f"muster: {shown(line)}", err=True)
         before = lines
@@ -111,6 +142,8 @@ def _compare(follower: Follower, output: Format, every: float, *, once: bool) ->
             found = follower.compare()
         except (Away, Refused, Unreachable) as error:
             raise _failure(error) from None
+        except _Ended:
+            raise Failure("the two views were not seen to agree", code=Exit.DIFFERENT) from None
         if found != before:
             show(found, output, partial(_table, found))
         if not found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -117,4 +118,6 @@ def _listen(keeper: Keeper) -> None:
 
 
 def _say(line: str) -> None:
-    click.echo(f"muster: {shown(line)}", err=True)
+    """If anybody reads it: the file is kept all the same."""
+    with suppress(OSError):
+        click.echo(f"muster: {shown(line)}", err=True)
