@@ -83,10 +83,16 @@ class AgentWrites:
     async def node_maintenance(self, request: Request) -> Response:
         enable, reason = _maintenance(request)
         place = self._shared.place(request)
-        if self._shared.catalog.node_entry(place.node) is None:
+        if not await self._is_known(place):
             await self._register(_node(place), keep=True)
         await self._override(self._node_key(place), enable, reason)
         return replies.done()
+
+    async def _is_known(self, place: Place) -> bool:
+        """Whether somebody has registered the node, at whichever replica: what was said of it then must not be overwritten."""
+        if self._shared.catalog.node_entry(place.node) is None:
+            await self._registry.catch_up()
+        return self._shared.catalog.node_entry(place.node) is not None
 
     def _node_key(self, place: Place) -> str:
         return instance_key(names.NODES, names.native_node(place.node))
@@ -119,7 +125,7 @@ class AgentWrites:
         )
 
     async def _check_of_node(self, check: Check, place: Place) -> None:
-        if self._shared.catalog.node_entry(place.node) is None:
+        if not await self._is_known(place):
             await self._register(replace(_node(place), checks=(check,)), keep=True)
             return
         key = self._node_key(place)
@@ -149,7 +155,8 @@ class AgentWrites:
     async def _push(self, request: Request, result: Result, said: str) -> Response:
         held = self._held(request)
         if not held.check.lapses:
-            raise Refused(500, f'CheckID "{held.check.name}" does not have associated TTL')
+            told = f'CheckID "{held.check.name}" does not have associated TTL'
+            raise Refused(500, told, "unknown_check")
         told = printable(said, limits.CHECK_OUTPUT_CHARS)
         await self._registry.push(held.key, 0, b"", held.check.name, result, told)
         return replies.done()

@@ -1,7 +1,8 @@
 """`/v1/catalog/register` and `deregister`: nodes, services and checks that somebody registers for others (external services).
 
 A node that is registered is a record of its own: it stays, with its address and metadata, until it is deregistered. Everything of
-a registration is checked before the first of it is written.
+a registration is checked before the first of it is written. What is left out of a body is taken from what was registered before,
+so that has to be all there is: a replica that is behind catches up first.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class CatalogWrites:
 
     async def _register(self, request: Request, body: CatalogRegister, namespace: str) -> Response:
         self._datacenter(request, body.datacenter)
+        await self._registry.catch_up()
         place = self._place(body, namespace)
         every = [*([body.check] if body.check else []), *body.checks]
         service = self._service(body, place, every)
@@ -177,6 +179,7 @@ class CatalogWrites:
         if not body.node:
             raise Refused(500, "Must provide node")
         place = Place(queries.namespace(request), body.node, "")
+        await self._registry.catch_up()
         for command in self._leaving(body, place):
             try:
                 await self._registry.command(command)

@@ -37,10 +37,10 @@ _TEXTS: Final[dict[str, str]] = {
 
 
 class Refused(Rejected):
-    """A refusal in Consul's own words. `status` is HTTP's."""
+    """A refusal in Consul's own words. `status` is HTTP's; `code` ours, where it does not follow from the status."""
 
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(_CODES[status], text)
+    def __init__(self, status: int, text: str, code: str = "") -> None:
+        super().__init__(code or _CODES[status], text)
         self.status = status
 
 

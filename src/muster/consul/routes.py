@@ -54,10 +54,10 @@ MISSING: Final = (
 
 
 def surface(shared: Shared) -> Surface:
-    reads, writes = AgentReads(shared), AgentWrites(shared)
+    reads = AgentReads(shared)
     routes = (
         *_agent(reads),
-        *_agent_writes(writes),
+        *_agent_writes(shared),
         *_catalog(CatalogReads(shared)),
         *_catalog_writes(CatalogWrites(shared)),
         *_health(Health(shared)),
@@ -96,18 +96,23 @@ def _agent(reads: AgentReads) -> list[Route]:
     ]
 
 
-def _agent_writes(writes: AgentWrites) -> list[Route]:
+def _agent_writes(shared: Shared) -> list[Route]:
+    writes, found = AgentWrites(shared), shared.found
     return [
         _put("/v1/agent/service/register", writes.register, "Register a service."),
-        _put("/v1/agent/service/deregister/{id...}", writes.deregister, "Deregister a service."),
-        _put("/v1/agent/service/maintenance/{id...}", writes.maintenance, "Take a service out, or back in."),
+        _put("/v1/agent/service/deregister/{id...}", found(writes.deregister), "Deregister a service."),
+        _put(
+            "/v1/agent/service/maintenance/{id...}",
+            found(writes.maintenance),
+            "Take a service out, or back in.",
+        ),
         _put("/v1/agent/maintenance", writes.node_maintenance, "Take the node out, or back in."),
-        _put("/v1/agent/check/register", writes.register_check, "Register a check."),
-        _put("/v1/agent/check/deregister/{id...}", writes.deregister_check, "Deregister a check."),
-        _put("/v1/agent/check/pass/{id...}", writes.passes, "A TTL check passes."),
-        _put("/v1/agent/check/warn/{id...}", writes.warns, "A TTL check warns."),
-        _put("/v1/agent/check/fail/{id...}", writes.fails, "A TTL check fails."),
-        _put("/v1/agent/check/update/{id...}", writes.update, "The result of a TTL check."),
+        _put("/v1/agent/check/register", found(writes.register_check), "Register a check."),
+        _put("/v1/agent/check/deregister/{id...}", found(writes.deregister_check), "Deregister a check."),
+        _put("/v1/agent/check/pass/{id...}", found(writes.passes), "A TTL check passes."),
+        _put("/v1/agent/check/warn/{id...}", found(writes.warns), "A TTL check warns."),
+        _put("/v1/agent/check/fail/{id...}", found(writes.fails), "A TTL check fails."),
+        _put("/v1/agent/check/update/{id...}", found(writes.update), "The result of a TTL check."),
     ]
 
 

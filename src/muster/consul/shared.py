@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from muster.registry.registry import Registry
 from muster.web.listener import Listener
-from muster.web.message import Request
+from muster.web.message import Request, Response
+from muster.web.router import Handler
 
 from . import names, queries
 from .blocking import Blocking
@@ -38,6 +39,16 @@ class Shared(Struct, frozen=True):
     blocking: Blocking
     filters: Filters
     home: Home
+
+    # --- Looking before changing ------------------------------------------------------------------------------------
+
+    def found(self, handler: Callable[[Request], Awaitable[Response]]) -> Handler:
+        """The handler, refusing what it does not find only when it has looked through all that any replica has written."""
+
+        async def handled(request: Request) -> Response:
+            return await self.registry.found(lambda: handler(request))
+
+        return handled
 
     # --- Reading ----------------------------------------------------------------------------------------------------
 

@@ -59,25 +59,35 @@ def _changing(prefix: str, writes: Writes) -> Iterator[Route]:
     yield Route(
         "PUT",
         one,
-        writes.renew_slow,
+        writes.sure(writes.renew_slow),
         "Renew the lease.",
         hot=writes.renew,
         query=(DIRTY, Parameter("status", "Accepted, and without effect.")),
         body_limit=limits.BODY_BYTES,
     )
-    yield Route("DELETE", one, writes.cancel, "Deregister.")
+    yield Route("DELETE", one, writes.sure(writes.cancel), "Deregister.")
     yield Route(
         "PUT",
         f"{one}/status",
-        writes.override,
+        writes.sure(writes.override),
         "Override the status.",
         query=(Parameter("value", "The status."), DIRTY),
         body_limit=limits.BODY_BYTES,
     )
     yield Route(
-        "DELETE", f"{one}/status", writes.end_override, "End the override.", body_limit=limits.BODY_BYTES
+        "DELETE",
+        f"{one}/status",
+        writes.sure(writes.end_override),
+        "End the override.",
+        body_limit=limits.BODY_BYTES,
     )
-    yield Route("PUT", f"{one}/metadata", writes.metadata, "Set metadata.", body_limit=limits.BODY_BYTES)
+    yield Route(
+        "PUT",
+        f"{one}/metadata",
+        writes.sure(writes.metadata),
+        "Set metadata.",
+        body_limit=limits.BODY_BYTES,
+    )
 
 
 # --- Dialect ----------------------------------------------------------------------------------------------------------

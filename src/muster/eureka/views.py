@@ -121,10 +121,9 @@ class Views:
 
     def find(self, app: str, id: str) -> Entry | None:
         """An instance by Eureka's key: one of its own, or a native one of that service."""
-        service = app.lower()
-        for native in (f"{service}/{id}", id):
-            entry = self._registry.entry(f"{NAMESPACE}/{native}")
-            if entry is not None and entry.service.name == service:
+        for key in keys(app, id):
+            entry = self._registry.entry(key)
+            if entry is not None and entry.service.name == app.lower():
                 return entry
         return None
 
@@ -156,6 +155,11 @@ class Views:
             encoded = form.instance(info_of(entry))
             self._encoded[entry.key, form.name] = entry.revision, encoded
         return encoded
+
+
+def keys(app: str, id: str) -> tuple[str, str]:
+    """Under which an instance of Eureka's name may be held: its own, or that of a native one."""
+    return f"{NAMESPACE}/{app.lower()}/{id}", f"{NAMESPACE}/{id}"
 
 
 def _changed_applications(recent: Iterable[Recently], form: Form) -> list[Piece]:

@@ -6,12 +6,15 @@ an instance raises whenever it has something new to say.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final
 
 from muster.core import commands
 from muster.core.leases import Renewal
 from muster.core.state import Entry
 from muster.model.errors import Rejected, invalid
+from muster.registry.confirming import unless_refused
 from muster.registry.registry import Registry
 from muster.web.message import NO_CONTENT, Request, Response
 from muster.wire import registration
@@ -19,9 +22,10 @@ from muster.wire import registration
 from . import forms
 from .info import STATUSES, InstanceInfo
 from .translation import instance_of, own_words
-from .views import Views
+from .views import Views, keys
 
 DONE: Final = Response(200)
+Handler = Callable[[Request], Awaitable[Response]]
 NOT_READY: Final = ("OUT_OF_SERVICE", "UNKNOWN")
 """What an instance says of itself that an override of UP overrules; DOWN and STARTING stand (`DownOrStartingRule`)."""
 
@@ -50,6 +54,9 @@ class Writes:
 
     def renew(self, request: Request) -> Response | None:
         """Hot. 404 sends the instance to register again: it is not known, or has news that we have not heard."""
+        return unless_refused(self._registry, self._renew, request)
+
+    def _renew(self, request: Request) -> Response | None:
         entry = self._found(request)
         dirty = request.number("lastDirtyTimestamp") or 0
         if dirty > _dirty(entry) > 0:
@@ -66,7 +73,7 @@ class Writes:
         return DONE
 
     async def renew_slow(self, request: Request) -> Response:
-        done = self.renew(request)
+        done = self._renew(request)
         return done or await self._renewed(self._found(request), DONE)
 
     async def cancel(self, request: Request) -> Response:
@@ -101,6 +108,17 @@ class Writes:
         return DONE
 
     # --- Parts --------------------------------------------------------------------------------------------------------
+
+    def sure(self, handler: Handler) -> Handler:
+        """The handler, refusing only what the store confirms of either record that may be meant."""
+
+        async def handled(request: Request) -> Response:
+            ask: Callable[[], Awaitable[Response]] = partial(handler, request)
+            for key in keys(request.params["app"], request.params["id"]):
+                ask = partial(self._registry.sure, key, ask)
+            return await ask()
+
+        return handled
 
     def _found(self, request: Request) -> Entry:
         entry = self._views.find(request.params["app"], request.params["id"])

@@ -6,7 +6,6 @@ from itertools import islice
 
 from muster.core.state import ServiceKey
 from muster.httpapi import bodies
-from muster.httpapi.confirming import unless_refused
 from muster.httpapi.detail import detail_of, explain
 from muster.httpapi.lookup import listed
 from muster.httpapi.streams import Streams
@@ -16,6 +15,7 @@ from muster.model import durations, limits, names
 from muster.model.errors import Rejected, Unavailable, invalid
 from muster.model.record import DISCOVERABLE, instance_key
 from muster.observe.history import History
+from muster.registry.confirming import unless_refused
 from muster.registry.owner import owner_digest
 from muster.registry.registry import Registry
 from muster.web.known import Known

@@ -13,11 +13,11 @@ from muster.core import commands
 from muster.core.leases import Renewal
 from muster.core.state import Entry, ServiceKey
 from muster.httpapi import bodies
-from muster.httpapi.confirming import unless_refused
 from muster.httpapi.detail import detail_of
 from muster.model import durations, limits, names
 from muster.model.errors import Rejected, Unavailable, invalid
 from muster.model.record import instance_key
+from muster.registry.confirming import unless_refused
 from muster.registry.owner import owner_digest
 from muster.registry.registry import Registry
 from muster.web.message import NO_CONTENT, Request, Response, answer

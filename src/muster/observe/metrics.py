@@ -164,6 +164,11 @@ class Metrics(Collector):
         yield _gauge(
             "muster_store_age_seconds", "Since the store last proved that it is there.", replicas.age
         )
+        yield _gauge(
+            "muster_store_uncompacted",
+            "1 while nobody removes etcd's old revisions: it grows until its quota is used up.",
+            replicas.uncompacted,
+        )
         yield _counter(
             "muster_replica_comparisons_total", "Services compared with another replica.", agreement.compared
         )

@@ -65,7 +65,7 @@ class Following:
             for stored in loaded.records
             if stored.key.startswith(INSTANCES)
         ]
-        self._policies.load(loaded.records)
+        self._policies.load(loaded.records, loaded.revision)
         self._machine.load(decoded, loaded.revision, loaded.epoch, self._clock.now(), self._clock.wall())
         if self._replicas:
             self._replicas.load(loaded.records)
@@ -118,7 +118,9 @@ class Following:
         changes = self._machine.apply(event.revision, writes, self._clock.now(), self._clock.wall())
         steered = self._policies.apply(event.revision, event.entries)
         if self._replicas:
-            changes += self._replicas.apply(event)
+            right = self._replicas.apply(event)
+            changes += right.changes
+            steered += right.steered
         self._note(changes)
         self._publish(dict.fromkeys([*(change.service for change in changes), *steered]))
         self._seen.applied(event.revision, event.op)

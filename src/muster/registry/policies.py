@@ -3,22 +3,32 @@
 The registry keeps documents, hands them to readers and looks at nothing in them: whether one may be written, `muster.wire.policy`
 has decided before. They are a fold over the store's changes, as the records are; a document's revision is that of its last
 write. One write is under way at a time.
+
+All of them have one digest, the sum of a term each, kept up to date: replicas compare it. It says what was held at any revision since
+the last change of them, and there are few of those.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Callable, Iterable
+from typing import Final
 
 from msgspec import Struct
 
+from muster.core.agreement import Tally
 from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
+from muster.wire.view import DIGEST_MODULUS
 
 from .layout import POLICIES
 from .seen import Seen
 from .store import Batch, Committed, Conflict, Put, Removed, Store, Stored, StoreUnavailable, Unknown, Write
+
+ALL: Final = "(policies)"
+"""What a tally of all policies is called, in place of a service."""
 
 
 class Held(Struct, frozen=True):
@@ -26,6 +36,22 @@ class Held(Struct, frozen=True):
 
     document: bytes | None
     revision: int
+
+
+class PolicyFix(Struct, frozen=True):
+    """What is held of a policy is wrong: the store has it as `stored`. None: it has none."""
+
+    service: ServiceKey
+    held: Held | None
+    stored: Held | None
+
+    def __repr__(self) -> str:
+        return f"<PolicyFix {self.key}>"
+
+    @property
+    def key(self) -> str:
+        """The store's."""
+        return _key(self.service)
 
 
 class Policies:
@@ -36,6 +62,7 @@ class Policies:
         self._seen = seen
         self._new_op = new_op
         self._held: dict[ServiceKey, Held] = {}
+        self._changed_at = self._digest = self._count = 0
         self._one_at_a_time = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -43,13 +70,14 @@ class Policies:
 
     # --- What the store says ----------------------------------------------------------------------------------------
 
-    def load(self, records: Iterable[Stored]) -> None:
-        """Begin from a store's whole content."""
-        self._held = {
-            _service(stored.key): Held(stored.value, stored.revision)
-            for stored in records
-            if stored.key.startswith(POLICIES)
-        }
+    def load(self, records: Iterable[Stored], revision: int) -> None:
+        """Begin from a store's whole content at a revision."""
+        self._held = {}
+        self._digest = self._count = 0
+        self._changed_at = revision
+        for stored in records:
+            if stored.key.startswith(POLICIES):
+                self._hold(_service(stored.key), Held(stored.value, stored.revision))
 
     def apply(self, revision: int, entries: Iterable[Put | Removed]) -> list[ServiceKey]:
         """Fold one committed transaction in. The services that have another policy now."""
@@ -57,11 +85,51 @@ class Policies:
         for entry in entries:
             if entry.key.startswith(POLICIES):
                 service = _service(entry.key)
-                self._held[service] = Held(entry.value if isinstance(entry, Put) else None, revision)
+                self._hold(service, Held(entry.value if isinstance(entry, Put) else None, revision))
+                self._changed_at = revision
                 changed.append(service)
         if len(self._held) > 2 * limits.SERVICES:
             self._held = {service: held for service, held in self._held.items() if held.document is not None}
         return changed
+
+    def _hold(self, service: ServiceKey, held: Held) -> None:
+        for each, sign in ((self.get(service), -1), (held, 1)):
+            if each is not None and each.document is not None:
+                self._digest = (self._digest + sign * _term(service, each)) % DIGEST_MODULUS
+                self._count += sign
+        self._held[service] = held
+
+    # --- Agreement --------------------------------------------------------------------------------------------------
+
+    def tally(self, revision: int) -> Tally | None:
+        """How many there were at a revision, and the digest of them all. None: that is no longer known."""
+        return Tally("", ALL, self._count, self._digest) if revision >= self._changed_at else None
+
+    def wrong(self, records: Iterable[Stored], loaded: int) -> list[PolicyFix]:
+        """What is held otherwise than the store had it at the revision `loaded`, and has not changed since."""
+        stored = {
+            _service(each.key): Held(each.value, each.revision)
+            for each in records
+            if each.key.startswith(POLICIES)
+        }
+        there = {service: held for service, held in self._held.items() if held.document is not None}
+        return [
+            PolicyFix(service, self.latest(service), stored.get(service))
+            for service in stored.keys() | there.keys()
+            if there.get(service) != stored.get(service) and not self._changed_since(service, loaded)
+        ]
+
+    def _changed_since(self, service: ServiceKey, revision: int) -> bool:
+        held = self.latest(service)
+        return held is not None and held.revision > revision
+
+    def put_right(self, revision: int, fixes: Iterable[PolicyFix]) -> list[PolicyFix]:
+        """Hold what the store has, from `revision` on. Those that were still as they were found wrong."""
+        still = [fix for fix in fixes if self.latest(fix.service) is fix.held]
+        for fix in still:
+            self._hold(fix.service, fix.stored or Held(None, revision))
+            self._changed_at = revision
+        return still
 
     # --- Reads ------------------------------------------------------------------------------------------------------
 
@@ -109,9 +177,7 @@ class Policies:
     async def _commit(self, service: ServiceKey, document: bytes | None, known: Held | None) -> None:
         """Return when it is committed and applied. The same write is tried until its fate is known: if it was committed, its
         own guard refuses the second time. Where that takes too long, whoever asked is sent away to ask again."""
-        write = Write(
-            f"{POLICIES}{service.namespace}/{service.name}", document, known.revision if known else 0
-        )
+        write = Write(_key(service), document, known.revision if known else 0)
         batch = Batch(self._new_op(), (write,))
         for wait in limits.LOST_ANSWER_WAITS_S:
             try:
@@ -138,6 +204,16 @@ class Policies:
 
 def unknown(service: ServiceKey) -> Rejected:
     return Rejected("unknown_policy", f"{service.name!r} has no policy of its own: the defaults hold")
+
+
+def _term(service: ServiceKey, held: Held) -> int:
+    """A policy's part of the digest of all."""
+    said = f"{service.namespace}\0{service.name}\0{held.revision}\0".encode() + (held.document or b"")
+    return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "big")
+
+
+def _key(service: ServiceKey) -> str:
+    return f"{POLICIES}{service.namespace}/{service.name}"
 
 
 def _service(key: str) -> ServiceKey:

@@ -76,8 +76,9 @@ class Registry:
             Outcomes(self.machine, self.now),
             self.new_token,
             lambda command: self.replicas.guards(command) if self.replicas else (),
+            self._contradicted,
         )
-        self.replicas = Replicas(shared, self, self.machine, seen) if shared else None
+        self.replicas = Replicas(shared, self, self.machine, self.policies, seen) if shared else None
         self._timer = Timer(self.machine, self._clock, prober, self.writer, self.replicas)
         self._following = Following(
             store, self.machine, self._clock, self._timer, self.policies, self.replicas, seen, self.hub
@@ -219,6 +220,20 @@ class Registry:
         """What `ask` says of the record at `key`. Where others write too, a refusal, and what was not `written`, only if the store
         confirms what it rests on. Raises `Rejected` or `Unavailable`."""
         return await (self.replicas.sure(key, ask, written) if self.replicas else ask())
+
+    async def found(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` says of what it finds here by anything but a record's key. Where others write too, a refusal only when it has
+        looked through all that the store had. Raises `Rejected` or `Unavailable`."""
+        return await (self.replicas.found(ask) if self.replicas else ask())
+
+    async def catch_up(self) -> None:
+        """Return when all that has been written by now, by whomever, is held here. Raises `Unavailable`."""
+        if self.replicas:
+            await self.replicas.catch_up()
+
+    async def _contradicted(self, keys: Iterable[str]) -> None:
+        if self.replicas:
+            await self.replicas.contradicted(keys)
 
     async def drained(self, service: ServiceKey, revision: int, wait: float) -> DrainAnswer:
         """What every subscriber says to a drain, of whatever replica, once it has acknowledged or `wait` s are over."""

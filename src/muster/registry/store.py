@@ -163,9 +163,16 @@ class SharedStore(Store, Protocol):
 
     contact: float
     """When the store last proved that it is there, with its majority (s of the loop's clock)."""
+    uncompacted: bool
+    """Whether nobody removes its old revisions, when that was last looked at: it grows until it is full."""
 
     async def read(self, key: str) -> Stored | None:
         """The record as the store's majority has it now, None if there is none. Raises `StoreUnavailable`."""
+        ...
+
+    async def head(self) -> int:
+        """The revision of the last transaction that the store's majority has now, of this history or the one before; 0 for none.
+        Raises `StoreUnavailable`."""
         ...
 
     async def grant(self, ttl: int) -> int:

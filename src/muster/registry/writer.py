@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from itertools import count
 from typing import Protocol
 
@@ -40,6 +40,8 @@ from muster.registry.store import (
 
 CONFLICT_LOOKS = 500
 """Times `LOST_ANSWER_WAITS_S[0]` that we wait to see what we conflict with, should the store have changed its mind."""
+CONFLICT_DOUBT = 10
+"""After so many of them what is held here is doubted: a tail is late by less."""
 
 
 class Decided(Struct, frozen=True):
@@ -88,12 +90,17 @@ class _Pending(Struct, gc=False):
             self.answer.set_exception(outcome)
 
 
+async def _nobody_else(keys: Iterable[str]) -> None:
+    """Where nobody else writes, nothing can contradict what is held."""
+
+
 _Batch = dict[str, tuple[_Pending, Write]]
 
 
 class Writer:
     """`errors` counts batches the store would not have; `trouble` is why it would not have the last one, "" if it did.
-    `waiting`: commands that are not under way yet."""
+    `waiting`: commands that are not under way yet. `contradicted` gets the keys of records that the store has otherwise than they are
+    held, for longer than a tail is late, and returns when it has looked at them."""
 
     def __init__(
         self,
@@ -103,6 +110,7 @@ class Writer:
         outcomes: Outcomes,
         new_op: Callable[[], str],
         guards: Callable[[Command], tuple[Guard, ...]] = lambda command: (),
+        contradicted: Callable[[Iterable[str]], Awaitable[None]] = _nobody_else,
     ) -> None:
         self._store = store
         self._state = state
@@ -110,6 +118,7 @@ class Writer:
         self._outcomes = outcomes
         self._new_op = new_op
         self._guards = guards
+        self._contradicted = contradicted
         self._asked: deque[_Pending] = deque()
         self._own: deque[_Pending] = deque()
         self._alone: deque[_Pending] = deque()
@@ -266,7 +275,7 @@ class Writer:
                     self._shut = self.trouble = ""
                     if attempt == 0 and any(guard.key in keys for guard in transaction.guards):
                         return None
-                    return await self._ours(transaction)
+                    return await self._ours(transaction, keys)
                 case Unknown(reason=reason):
                     await self._puzzle(attempt, reason)
         raise AssertionError("unreachable")
@@ -278,14 +287,17 @@ class Writer:
             self._turn_away(why)
         await asyncio.sleep(waits[min(attempt, len(waits) - 1)])  # the last one repeats
 
-    async def _ours(self, transaction: Batch) -> int | None:
+    async def _ours(self, transaction: Batch, keys: Iterable[str]) -> int | None:
         """After a conflict: wait until we see what we conflict with. It may be ourselves."""
-        for _ in range(CONFLICT_LOOKS):
+        for look in range(CONFLICT_LOOKS):
             if (seen := self._applied.saw(transaction.op)) is not None:
                 return seen
             if any(_moved(self._state(), write) for write in transaction.writes):
                 return None
-            await asyncio.sleep(limits.LOST_ANSWER_WAITS_S[0])
+            if look == CONFLICT_DOUBT:
+                await self._contradicted(key.removeprefix(INSTANCES) for key in keys)
+            else:
+                await asyncio.sleep(limits.LOST_ANSWER_WAITS_S[0])
         return None
 
     def _apart(self, commands: Iterable[_Pending]) -> None:

@@ -41,6 +41,10 @@ class ForgetfulStore:
     def contact(self) -> float:
         return self._store.contact
 
+    @property
+    def uncompacted(self) -> bool:
+        return self._store.uncompacted
+
     async def tail(self, after: int) -> AsyncIterator[TailEvent]:
         async for event in self._store.tail(after):
             await self.hears.wait()
@@ -69,6 +73,9 @@ class ForgetfulStore:
 
     async def read(self, key: str) -> Stored | None:
         return await self._store.read(key)
+
+    async def head(self) -> int:
+        return await self._store.head()
 
     async def grant(self, ttl: int) -> int:
         return await self._store.grant(ttl)

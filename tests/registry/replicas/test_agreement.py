@@ -118,3 +118,56 @@ async def test_who_was_right_puts_nothing_right() -> None:
         assert a.replicas
         assert b.replicas
         assert (a.replicas.repairs.count, b.replicas.repairs.count) == (0, 1)
+
+
+# --- Traffic policies -------------------------------------------------------------------------------------------------
+
+POLICY = "p/default/web"
+
+
+@in_virtual_time
+async def test_a_policy_that_a_replica_was_not_told_of_is_put_right_and_its_readers_learn_it() -> None:
+    forgets = {POLICY}
+    async with pair(lambda entry: entry.key in forgets) as two:
+        a, b = both(two)
+        put = await a.policies.put(WEB, b"{}", None)
+        await asyncio.sleep(1.0)
+        assert b.policies.get(WEB) is None
+        touched: list[ServiceKey] = []
+        b.on_touched(touched.extend)
+        await asyncio.sleep(SOON_S)
+        assert (b.policies.get(WEB), touched) == (put, [WEB])
+        found, *_, repair = findings(b)
+        assert repair == Repair(POLICY, 0, put.revision)
+        assert isinstance(found, Difference)
+        assert (found.here.service, found.here.instances, found.there.instances) == ("(policies)", 0, 1)
+
+
+@in_virtual_time
+async def test_a_policy_that_was_changed_or_removed_unheard() -> None:
+    forgets: set[str] = set()
+    async with pair(lambda entry: entry.key in forgets) as two:
+        a, b = both(two)
+        await a.policies.put(WEB, b'{"a":1}', None)
+        await asyncio.sleep(1.0)
+        forgets.add(POLICY)
+        changed = await a.policies.put(WEB, b'{"a":2}', None)
+        await asyncio.sleep(SOON_S)
+        assert b.policies.get(WEB) == changed
+        await a.policies.remove(WEB, None)
+        assert b.policies.get(WEB) == changed
+        await asyncio.sleep(SOON_S + limits.REPAIR_EVERY_S)
+        assert (a.policies.get(WEB), b.policies.get(WEB)) == (None, None)
+        assert (latest := b.policies.latest(WEB)) is not None
+        assert latest.revision > changed.revision
+
+
+@in_virtual_time
+async def test_policies_that_change_all_the_time_do_not_differ_for_that() -> None:
+    async with pair() as two:
+        a, b = both(two)
+        for turn in range(200):
+            await (a, b)[turn % 2].policies.put(WEB, b"%d" % turn, None)
+            await asyncio.sleep(0.07)
+        assert a.policies.get(WEB) == b.policies.get(WEB)
+        assert (findings(a), findings(b)) == ([], [])

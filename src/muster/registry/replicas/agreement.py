@@ -1,7 +1,8 @@
 """Agreement: replicas compare what they hold, a few services at a time.
 
 Each compares itself with the next one in the order of names, so all of them are compared as long as the ring is whole. Where two
-differ, neither knows who is wrong: both read the store (`repairs.py`).
+differ, neither knows who is wrong: both read the store (`repairs.py`). Traffic policies are few and change seldom: all of them are
+compared every time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from muster.core.agreement import Holding, Tally, differing, holding
 from muster.core.machine import Machine
 from muster.core.state import ServiceKey
 from muster.model import limits
+from muster.registry.policies import Policies
 from muster.registry.seen import Seen
 
 from .membership import Membership
@@ -35,9 +37,16 @@ class Agreement:
     """`compared` counts services, `differences` those that differed."""
 
     def __init__(
-        self, machine: Machine, seen: Seen, membership: Membership, peers: Peers, repairs: Repairs
+        self,
+        machine: Machine,
+        policies: Policies,
+        seen: Seen,
+        membership: Membership,
+        peers: Peers,
+        repairs: Repairs,
     ) -> None:
         self._machine = machine
+        self._policies = policies
         self._seen = seen
         self._membership = membership
         self._peers = peers
@@ -71,8 +80,9 @@ class Agreement:
 
     async def _compare(self) -> None:
         epoch, revision = self._machine.state.epoch, self._machine.state.revision
+        policies = self._policies.tally(revision)
         mine = [await _tally(each) for each in self._some()]
-        comparison = Comparison(self._membership.me.name, epoch, revision, mine)
+        comparison = Comparison(self._membership.me.name, epoch, revision, mine, policies)
         for member in self._next():
             try:
                 theirs = await self._peers.compare(member, comparison)
@@ -80,7 +90,7 @@ class Agreement:
                 self._membership.met(member.name, str(error))
                 continue
             self._membership.met(member.name)
-            self._differ(member.name, revision, mine, theirs.tallies)
+            self._differ(member.name, revision, _all(mine, policies), _all(theirs.tallies, theirs.policies))
             return
 
     def _some(self) -> list[Holding]:
@@ -109,14 +119,20 @@ class Agreement:
                 await self._seen.until(comparison.revision)
         except TimeoutError:
             return Compared([])
+        policies = self._policies.tally(comparison.revision) if self._knows(comparison) else None
         mine = [await _tally(each) for each in self._as_of(comparison)]
-        self._differ(comparison.who, comparison.revision, mine, comparison.tallies)
-        return Compared(mine)
+        told = _all(comparison.tallies, comparison.policies)
+        self._differ(comparison.who, comparison.revision, _all(mine, policies), told)
+        return Compared(mine, policies)
+
+    def _knows(self, comparison: Comparison) -> bool:
+        """Not what was before a repair, when we were wrong."""
+        return comparison.epoch == self._machine.state.epoch and comparison.revision >= self._repairs.last
 
     def _as_of(self, comparison: Comparison) -> list[Holding]:
-        """Those of the services of which it is known what they were; none from before a repair, when we were wrong."""
+        """Those of the services of which it is known what they were."""
         state, feed = self._machine.state, self._machine.feed
-        if comparison.epoch != state.epoch or comparison.revision < self._repairs.last:
+        if not self._knows(comparison):
             return []
         held = (holding(state, feed, tally.key, comparison.revision) for tally in comparison.tallies)
         return [each for each in held if each is not None]
@@ -127,6 +143,10 @@ class Agreement:
             self.differences += 1
             self._found.append(Difference(peer, revision, here, there))
             self._in_doubt = True
+
+
+def _all(tallies: list[Tally], policies: Tally | None) -> list[Tally]:
+    return tallies if policies is None else [*tallies, policies]
 
 
 async def _tally(held: Holding) -> Tally:

@@ -36,18 +36,21 @@ class Heard(Struct, frozen=True):
 
 
 class Comparison(Struct, frozen=True):
-    """What the replica called `who` holds of some services, as of a revision of the history called `epoch`."""
+    """What the replica called `who` holds of some services, as of a revision of the history called `epoch`; and of all traffic
+    policies (None: it is older than that)."""
 
     who: str
     epoch: str
     revision: int
     tallies: list[Tally]
+    policies: Tally | None = None
 
 
 class Compared(Struct, frozen=True):
     """What the one who was asked held of the same services at the same revision; those that he cannot say any more are missing."""
 
     tallies: list[Tally]
+    policies: Tally | None = None
 
 
 class Standing(Struct, frozen=True):

@@ -17,10 +17,11 @@ from msgspec import Struct
 
 from muster.core.agreement import Fix, removed, stale
 from muster.core.machine import Machine
-from muster.core.state import Change, Entry
+from muster.core.state import Change, Entry, ServiceKey
 from muster.model import limits
 from muster.model import record as records
 from muster.registry.layout import INSTANCES
+from muster.registry.policies import Held, Policies, PolicyFix
 from muster.registry.seen import Seen
 from muster.registry.store import (
     Batch,
@@ -39,8 +40,16 @@ FIX = "fix/"
 T = TypeVar("T")
 
 
+class Right(Struct, frozen=True):
+    """What was put right: changes of instances, and services whose policies are others now."""
+
+    changes: list[Change] = []
+    steered: list[ServiceKey] = []
+
+
 class Repair(Struct, frozen=True):
-    """A record that was put right. `held`, `stored`: the revision of its last write, here and in the store; 0 for no record."""
+    """A record that was put right, a policy's with its prefix. `held`, `stored`: the revision of its last write, here and in the
+    store; 0 for no record."""
 
     key: str
     held: int
@@ -65,6 +74,7 @@ class Repairs:
         store: SharedStore,
         registry: Whose,
         machine: Machine,
+        policies: Policies,
         seen: Seen,
         name: str,
         lease: Callable[[], int],
@@ -72,11 +82,13 @@ class Repairs:
         self._store = store
         self._registry = registry
         self._machine = machine
+        self._policies = policies
         self._seen = seen
         self._key = FIX + name
         self._lease = lease
         self._at = 0
-        self._prepared: dict[str, Sequence[Fix]] = {}
+        self._one_at_a_time = asyncio.Lock()
+        self._prepared: dict[str, Sequence[Fix | PolicyFix]] = {}
         self.done: deque[Repair] = deque(maxlen=limits.FINDINGS_KEPT)
         self.count = self.last = 0
 
@@ -87,22 +99,26 @@ class Repairs:
         self._at = next((each.revision for each in loaded if each.key == self._key), 0)
         self._prepared.clear()
 
-    def apply(self, told: Changes) -> list[Change]:
+    def apply(self, told: Changes) -> Right:
         """With a transaction of ours comes what is put right in its turn."""
         for entry in told.entries:
             if entry.key == self._key:
                 self._at = told.revision if isinstance(entry, Put) else 0
         fixes = self._prepared.pop(told.op, ())
-        return self._put_right(told.revision, fixes) if fixes else []
+        return self._put_right(told.revision, fixes) if fixes else Right()
 
-    def _put_right(self, revision: int, fixes: Sequence[Fix]) -> list[Change]:
+    def _put_right(self, revision: int, fixes: Sequence[Fix | PolicyFix]) -> Right:
         now, wall = self._registry.now(), self._registry.wall()
-        still = [fix for fix in fixes if self._machine.state.get(fix.key) is fix.held]
+        instances = [fix for fix in fixes if isinstance(fix, Fix)]
+        still = [fix for fix in instances if self._machine.state.get(fix.key) is fix.held]
         changes = self._machine.put_right(revision, still, now, wall)
-        self.done.extend(Repair(fix.key, fix.held.revision if fix.held else 0, fix.at) for fix in still)
-        self.count += len(still)
+        steering = [fix for fix in fixes if isinstance(fix, PolicyFix)]
+        steered = self._policies.put_right(revision, steering)
+        self.done.extend(Repair(fix.key, _at(fix.held), fix.at) for fix in still)
+        self.done.extend(Repair(fix.key, _at(fix.held), _at(fix.stored)) for fix in steered)
+        self.count += len(still) + len(steered)
         self.last = revision
-        return changes
+        return Right(changes, [fix.service for fix in steered])
 
     # --- Looking ----------------------------------------------------------------------------------------------------
 
@@ -118,9 +134,25 @@ class Repairs:
             return False
         return True
 
-    async def _wrong(self, loaded: Loaded) -> list[Fix]:
+    async def reread(self, key: str) -> None:
+        """Return when this record is held as the store has it, or as it was changed since. Raises `StoreUnavailable`, `TimeoutError`.
+
+        Only what is certain to be wrong is put right: what the state should have been told of by the revision `before`, and was not.
+        """
+        epoch, before = self._machine.state.epoch, await self._store.head()
+        stored = await self._store.read(INSTANCES + key)
+        await self._seen.until(await self._store.head())
+        held = self._machine.state.get(key)
+        if stored is not None:
+            fixes = self._missed(key, stored, Loaded([stored], before, epoch))
+        else:
+            fixes = [_not_there(held)] if held is not None and stale(held, 0, before) else []
+        if fixes and self._machine.state.epoch == epoch:
+            await self._prepare(fixes)
+
+    async def _wrong(self, loaded: Loaded) -> list[Fix | PolicyFix]:
         """What is not held as it was at the revision of the load, and has not changed since."""
-        fixes: list[Fix] = []
+        fixes: list[Fix | PolicyFix] = [*self._policies.wrong(loaded.records, loaded.revision)]
         there: set[str] = set()
         for some in slices(loaded.records, limits.COMPARE_SLICE):
             for stored in some:
@@ -143,17 +175,22 @@ class Repairs:
             return []
         return [Fix(key, held, record, stored.revision)]
 
-    async def _prepare(self, fixes: Sequence[Fix]) -> None:
+    async def _prepare(self, fixes: Sequence[Fix | PolicyFix]) -> None:
         """Write that they come now: they are put right when the tail tells of it. Raises `StoreUnavailable`, `TimeoutError`."""
         op = self._registry.new_token()
-        self._prepared = {op: fixes}
-        write = Write(self._key, b"%d" % len(fixes), self._at, self._lease())
-        outcome = await self._store.commit(Batch(op, (write,)))
-        if isinstance(outcome, Conflict):
-            raise StoreUnavailable("in conflict with our own lost answer")
-        if isinstance(outcome, Committed):
-            async with asyncio.timeout(limits.REPAIR_WAIT_S):
-                await self._seen.until(outcome.revision)
+        async with self._one_at_a_time:
+            self._prepared = {op: fixes}
+            write = Write(self._key, b"%d" % len(fixes), self._at, self._lease())
+            outcome = await self._store.commit(Batch(op, (write,)))
+            if isinstance(outcome, Conflict):
+                raise StoreUnavailable("in conflict with our own lost answer")
+            if isinstance(outcome, Committed):
+                async with asyncio.timeout(limits.REPAIR_WAIT_S):
+                    await self._seen.until(outcome.revision)
+
+
+def _at(held: Entry | Held | None) -> int:
+    return held.revision if held else 0
 
 
 def _not_there(entry: Entry) -> Fix:

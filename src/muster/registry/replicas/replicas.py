@@ -12,10 +12,11 @@ from muster.core.leases import Renewal
 from muster.core.machine import Machine
 from muster.core.outbox import Question
 from muster.core.ownership import Roster
-from muster.core.state import Change, ServiceKey
+from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.model.errors import Unavailable
 from muster.registry.drain import Subscribers, together
+from muster.registry.policies import Policies
 from muster.registry.seen import Seen
 from muster.registry.store import Changes, Guard, Stored
 from muster.wire.answers import DrainAnswer, Unacknowledged
@@ -26,7 +27,7 @@ from .certainty import COME_AGAIN_S, Certainty
 from .mail import Mail
 from .membership import Membership
 from .port import Heard, Inquiry, Member, PeerUnreachable, Shared
-from .repairs import Repairs
+from .repairs import Repairs, Right
 
 T = TypeVar("T")
 ONLY_THE_STORE_KNOWS = (Renewal.UNKNOWN, Renewal.SUPERSEDED)
@@ -49,7 +50,9 @@ class Whose(Protocol):
 class Replicas:
     """`registry` is whose replicas they are, `machine` its core, `seen` what of the store's changes it has applied."""
 
-    def __init__(self, shared: Shared, registry: Whose, machine: Machine, seen: Seen) -> None:
+    def __init__(
+        self, shared: Shared, registry: Whose, machine: Machine, policies: Policies, seen: Seen
+    ) -> None:
         self._store = shared.store
         self._registry = registry
         self._machine = machine
@@ -62,10 +65,10 @@ class Replicas:
         )
         self.asking = Asking(self.membership, shared.peers, self._mail, self._answered, self._unanswered)
         self.repairs = Repairs(
-            shared.store, registry, machine, seen, shared.me.name, lambda: self.membership.lease
+            shared.store, registry, machine, policies, seen, shared.me.name, lambda: self.membership.lease
         )
-        self._certainty = Certainty(shared.store, seen, self._held)
-        self.agreement = Agreement(machine, seen, self.membership, shared.peers, self.repairs)
+        self._certainty = Certainty(shared.store, seen, self._held, self.repairs)
+        self.agreement = Agreement(machine, policies, seen, self.membership, shared.peers, self.repairs)
 
     # --- What the store says ----------------------------------------------------------------------------------------
 
@@ -75,7 +78,7 @@ class Replicas:
         self.repairs.load(records)
         self.membership.load(records)
 
-    def apply(self, told: Changes) -> list[Change]:
+    def apply(self, told: Changes) -> Right:
         """What of the store's changes is about replicas. What is put right with them is changed for every reader."""
         self.membership.apply(told.revision, told.entries)
         self._mail.apply(told.revision, told.entries)
@@ -109,6 +112,11 @@ class Replicas:
         """The same, in whole seconds, and 0 as long as that is usual."""
         return int(self.age) if self.age > limits.ETCD_WATCH_LAG_S else 0
 
+    @property
+    def uncompacted(self) -> bool:
+        """Whether the store grows until it is full, because nobody removes its old revisions."""
+        return self._store.uncompacted
+
     def vouched(self, renewals: list[Renewal]) -> list[Renewal]:
         """What may be said of heartbeats. That there is no such instance, or another one, only the store knows, so those have to
         wait: this replica may be behind."""
@@ -127,6 +135,25 @@ class Replicas:
         """What `ask` says of the record at `key`: see `Certainty`. Raises `Rejected`, `Unavailable`."""
         self.insist()
         return await self._certainty.of(key, ask, written)
+
+    async def found(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """What `ask` says of what it finds here: see `Certainty.of_a_search`. Raises `Rejected`, `Unavailable`."""
+        self.insist()
+        return await self._certainty.of_a_search(ask)
+
+    async def catch_up(self) -> None:
+        """Return when all that the store has by now is held here. Raises `Unavailable`."""
+        self.insist()
+        await self._certainty.catch_up()
+
+    async def contradicted(self, keys: Iterable[str]) -> None:
+        """A write was in conflict with what these records are in the store, and nothing that is told of them comes: look at them. What
+        cannot be done now is left to the comparison with other replicas."""
+        for key in keys:
+            try:
+                await self._certainty.reread(key)
+            except Unavailable:
+                return
 
     def _held(self, key: str) -> int:
         entry = self._machine.state.get(key)

@@ -78,8 +78,8 @@ class EtcdStore:
         self._watch_from = at.theirs
         self._patience = asyncio.timeout(None)
         self._behind_since: float | None = None
-        self._uncompacted = uncompacted
-        self._warned = False
+        self._long_ago = uncompacted
+        self.uncompacted = False
         self.contact = self._loop.time()
         """When etcd last proved, by an answer it cannot give without its majority, that it is there (s of the loop)."""
         self._life = self._loop.create_task(self._live())
@@ -211,6 +211,12 @@ class EtcdStore:
         layout = self.layout
         answer = await self.client.ask(RANGE, MESSAGES["RangeRequest"](key=layout.key(key)))
         return next((reading.stored(kv, layout) for kv in answer.kvs), None)
+
+    async def head(self) -> int:
+        """Linearizable. Every transaction of ours writes the same key, so it is that one's revision."""
+        layout = self.layout
+        answer = await self.client.ask(RANGE, MESSAGES["RangeRequest"](key=layout.last, keys_only=True))
+        return max((layout.revision(kv.mod_revision) for kv in answer.kvs), default=0)
 
     # --- Leases -----------------------------------------------------------------------------------------------------
 
@@ -358,19 +364,21 @@ class EtcdStore:
             self._interrupt()
 
     async def _look_back(self) -> None:
-        """Say so, once, if nobody compacts."""
-        long_ago = self._highest - self._uncompacted
-        if long_ago <= 1 or self._warned:
+        """Whether anybody compacts; that nobody does is said once."""
+        long_ago = self._highest - self._long_ago
+        if long_ago <= 1:
             return
         request = MESSAGES["RangeRequest"](
             key=home_key(self.layout.prefix), revision=long_ago, keys_only=True
         )
         try:
             await self.client.ask(RANGE, request)
-        except CallFailed:
-            return  # it is gone, as it should be
-        self._warned = True
-        self._warn(UNCOMPACTED)
+        except CallFailed:  # it is gone, as it should be
+            self.uncompacted = False
+            return
+        if not self.uncompacted:
+            self.uncompacted = True
+            self._warn(UNCOMPACTED)
 
 
 def _moves(event: Any, layout: Layout) -> bool:

@@ -63,6 +63,9 @@ class Central:
     async def read(self, key: str) -> Stored | None:
         return next((record for record in (await self.store.load()).records if record.key == key), None)
 
+    async def head(self) -> int:
+        return (await self.store.load()).revision
+
     async def grant(self, ttl: int) -> int:
         self._granted += 1
         self._ttls[self._granted] = ttl
@@ -102,6 +105,7 @@ class View:
         self._there = there
         self._rng = rng
         self.contact = 0.0
+        self.uncompacted = False
 
     async def load(self) -> Loaded:
         return await self._ask(self._central.store.load)
@@ -131,6 +135,9 @@ class View:
 
     async def read(self, key: str) -> Stored | None:
         return await self._ask(lambda: self._central.read(key))
+
+    async def head(self) -> int:
+        return await self._ask(self._central.head)
 
     async def grant(self, ttl: int) -> int:
         return await self._ask(lambda: self._central.grant(ttl))

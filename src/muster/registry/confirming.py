@@ -8,12 +8,12 @@ from typing import TypeVar
 from muster.model.errors import Rejected
 from muster.registry.registry import Registry
 from muster.registry.replicas.certainty import OF_THE_RECORD
-from muster.web.message import Request
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
-def unless_refused(registry: Registry, handler: Callable[[Request], T], request: Request) -> T | None:
+def unless_refused(registry: Registry, handler: Callable[[A], T], request: A) -> T | None:
     """What the handler says; None where it refuses, and another replica may know better. Raises `Rejected`, `Unavailable`."""
     try:
         return handler(request)
