@@ -230,6 +230,21 @@ async def test_an_etcd_that_was_emptied_begins_another_history_above_the_old(own
     await store.close()
 
 
+# --- The head ---------------------------------------------------------------------------------------------------------
+
+
+async def test_the_head_is_the_last_transaction_of_whoever_shares_the_prefix(own: Cluster) -> None:
+    one, other = await opened(own, "head"), await opened(own, "head")
+    assert await other.head() <= (await other.load()).revision
+    for key in ("a", "b"):
+        revision = await commit(one, put(key))
+        assert await other.head() == revision
+    own.members[0].ctl("put", "somebody/else", "x")
+    assert await other.head() == revision
+    await one.close()
+    await other.close()
+
+
 # --- Compaction -------------------------------------------------------------------------------------------------------
 
 MANY = 50
