@@ -33,7 +33,7 @@ from .traffic import Traffic
 
 
 class Pick(Protocol):
-    def __call__(self, *, avoid: tuple[Endpoint, ...]) -> Endpoint:
+    def __call__(self, *, avoid: tuple[Endpoint, ...] = ()) -> Endpoint:
         """One that is not among these, if there is any. Raises `NoEndpoint`."""
 
 
@@ -79,7 +79,7 @@ class Call:
         if not self._tried and (limit := admit(traffic.policy.limits, traffic.memory)):
             traffic.count("limit")
             raise NoEndpoint(traffic.service, "limit", detail=limit)
-        attempt = begun(partial(self._pick, avoid=self._tried))
+        attempt = begun(partial(self._pick, avoid=self._tried) if self._tried else self._pick)
         self._tried = (*self._tried, attempt.endpoint)
         self._attempt = attempt
         return attempt

@@ -92,7 +92,7 @@ def run(
         step = next(steps)
         while True:
             try:
-                result = _do(step, send, discard)
+                result = send(step) if isinstance(step, Send) else _waited(step, discard)
             except BaseException as error:  # noqa: BLE001 - the steps decide, and raise it again
                 step = steps.throw(error)
             else:
@@ -102,10 +102,9 @@ def run(
         return answered
 
 
-def _do(step: Step, send: Callable[[Send], A], discard: Callable[[A], None]) -> A | None:
+def _waited(step: Discard | Wait, discard: Callable[[A], None]) -> A | None:
+    """What is done before another attempt. Nothing comes of it."""
     match step:
-        case Send():
-            return send(step)
         case Discard(answer):
             discard(answer)
         case Wait(seconds):
@@ -125,7 +124,7 @@ async def run_async(
         step = next(steps)
         while True:
             try:
-                result = await _do_async(step, send, discard)
+                result = await (send(step) if isinstance(step, Send) else _waited_async(step, discard))
             except BaseException as error:  # noqa: BLE001 - the steps decide, and raise it again
                 step = steps.throw(error)
             else:
@@ -135,12 +134,8 @@ async def run_async(
         return answered
 
 
-async def _do_async(
-    step: Step, send: Callable[[Send], Awaitable[A]], discard: Callable[[A], Awaitable[None]]
-) -> A | None:
+async def _waited_async(step: Discard | Wait, discard: Callable[[A], Awaitable[None]]) -> A | None:
     match step:
-        case Send():
-            return await send(step)
         case Discard(answer):
             await discard(answer)
         case Wait(seconds):

@@ -25,7 +25,6 @@ from .naming import scheme_of, service_of
 from .steps import Send, Step, exchange, run, run_async
 
 EXTENSION: Final = "muster"
-_ENDLESS: Final = float("inf")
 KeyOf = Callable[[Any], Key | None]
 """The key of a request, for policies that go by one."""
 
@@ -99,14 +98,14 @@ class Balancing:
         return next((outcome for kind, outcome in self._table if isinstance(error, kind)), None)
 
     def _call(self, request: Any) -> Call:
-        headers, told = request.headers, dict(request.extensions.get(EXTENSION) or ())
-        if "idempotent" not in told:
-            told["idempotent"] = retry.idempotent(request.method, headers)
-        if self._key is not None and "key" not in told:
-            told["key"] = self._key(request)
-        return self._discovery.call(
-            service_of(request.url.host), told.pop("port", self._port), headers=headers, **told
-        )
+        headers, service = request.headers, service_of(request.url.host)
+        idempotent = retry.idempotent(request.method, headers)
+        key = None if self._key is None else self._key(request)
+        own = request.extensions.get(EXTENSION)
+        if own is None:
+            return self._discovery.call(service, self._port, idempotent=idempotent, key=key, headers=headers)
+        usual = {"port": self._port, "idempotent": idempotent, "key": key, "headers": headers}
+        return self._discovery.call(service, **usual | own)
 
     def _replayable(self, request: Any) -> bool:
         """A body that is there in whole, or none."""
@@ -250,12 +249,11 @@ def _located(library: Any, scheme: str, raw_path: bytes, host: str, port: int) -
 
 def _timeouts(told: dict[str, float | None], step: Send) -> dict[str, float | None]:
     """The caller's own, within what the policy leaves. `pool` is how long it waits for a connection of its own."""
-    left = _ENDLESS if step.patience is None else step.patience
-    bounds = {"connect": min(step.connect, left), "read": left, "write": left}
-    for name, bound in bounds.items():
-        own = told.get(name)
-        if own is not None and own < bound:
-            bounds[name] = own
-    if left is _ENDLESS:
-        return told | {name: bound for name, bound in bounds.items() if bound is not _ENDLESS}
-    return {**told, **bounds}
+    connect, read, write = told.get("connect"), told.get("read"), told.get("write")
+    left = step.patience
+    if left is not None:
+        read = left if read is None or left < read else read
+        write = left if write is None or left < write else write
+    granted = step.connect if left is None or step.connect < left else left
+    connect = granted if connect is None or granted < connect else connect
+    return {**told, "connect": connect, "read": read, "write": write}
