@@ -278,7 +278,7 @@ def test_a_call_that_begins_too_late_goes_elsewhere(registry: FakeRegistry, foll
     until(discovery, lambda: ports(discovery) == {2})
     assert late.ledger is not None
     choices = iter([late, discovery.pick("web")])
-    with Call(late.ledger, lambda *, avoid: next(choices), idempotent=False) as call:
+    with Call(late.ledger, lambda *, avoid=(): next(choices), idempotent=False) as call:
         assert call.attempt().endpoint.port == 2
         assert call.attempts == 1
     assert late.ledger.memory.active == 0

@@ -141,8 +141,9 @@ class Trio:
         return "\n".join(file.read_text()[-1500:] for file in self._folder.glob("*.log"))
 
     def statuses(self, replica: Replica) -> dict[str, str]:
-        _, told = replica.call("GET", "/services/web/instances?all=true")
-        return {each["instance_id"]: each["status"] for each in told["instances"]} if told else {}
+        """None while the service is not known there."""
+        status, told = replica.call("GET", "/services/web/instances?all=true")
+        return {each["instance_id"]: each["status"] for each in told["instances"]} if status == 200 else {}
 
 
 class Beating:

@@ -41,10 +41,11 @@ async def test_a_replica_that_was_not_told_is_put_right_from_the_store(
             wrong = await forgetful.ask(path)
             assert wrong["instances"] != wanted["instances"]
 
-            async def right() -> bool:
-                return bool((await forgetful.ask(path))["instances"] == wanted["instances"])
+            async def all_three() -> bool:
+                return bool(await forgetful.metric("muster_replica_repairs_total") >= 3)
 
-            await until(trio, right)
+            await until(trio, all_three)
+            assert (await forgetful.ask(path))["instances"] == wanted["instances"]
             assert await forgetful.metric("muster_replica_repairs_total") == 3
             assert await forgetful.metric("muster_replica_differences_total") > 0
             assert scraped_repairs(trio) == [0, 0, 0]
