@@ -1,9 +1,9 @@
 """Where one request can go, and a request on its way there: what the next picks learn from.
 
-endpoint = discovery.pick("inventory")
-with endpoint.attempt() as attempt:
-    answer = call(f"http://{endpoint.address}/")      # an exception says that it failed, and how
-    attempt.answered(answer.status)                   # so does a status of 500 and more
+    endpoint = discovery.pick("inventory")
+    with endpoint.attempt() as attempt:
+        answer = call(f"http://{endpoint.address}/")      # an exception says that it failed, and how
+        attempt.answered(answer.status)                   # so does a status of 500 and more
 """
 
 from __future__ import annotations
