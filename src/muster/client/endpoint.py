@@ -4,6 +4,8 @@
     with endpoint.attempt() as attempt:
         answer = call(f"http://{endpoint.address}/")      # an exception says that it failed, and how
         attempt.answered(answer.status)                   # so does a status of 500 and more
+
+Whoever traces attempts is told of the same two moments.
 """
 
 from __future__ import annotations
