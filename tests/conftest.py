@@ -1,5 +1,6 @@
-"""What every test run has: seeds for the simulator, and a last line that names the parts that were not had."""
+"""What every test run has: seeds for the simulator, failures shown at once, and a last line that names the parts that were not had."""
 
+import faulthandler
 import signal
 from collections.abc import Iterator
 
@@ -7,6 +8,10 @@ import pytest
 from tests.parts import MISSING
 
 DEFAULT_SEEDS = 25
+CLEANED_UP_S = 60.0
+"""A test that failed has so long to end what it started; then its process is ended, and another takes the next test."""
+LONGEST_TOLD = 8_000
+"""Characters of a failure that are shown at once; the summary has all of it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -17,10 +22,35 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--seed", type=int, default=None, help="run this one seed again")
 
 
-def pytest_configure() -> None:
+class AtOnce:
+    """A run that is ended from outside never reaches its summary: what fails is told when it fails."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+        if report.failed and terminal is not None:  # a worker of xdist has none
+            terminal.ensure_newline()
+            terminal.line(f"FAILED in {report.when}: {report.nodeid}", red=True)
+            terminal.line(report.longreprtext[-LONGEST_TOLD:])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(AtOnce(config))
+    _hear_interrupts()
+
+
+def _hear_interrupts() -> None:
     """A shell's background job is born with these ignored, and so would be every program that the tests start and interrupt."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_exception_interact() -> None:
+    """pytest takes its last guard away when a test fails. What cleans up after the test can hang as well."""
+    faulthandler.dump_traceback_later(CLEANED_UP_S, exit=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

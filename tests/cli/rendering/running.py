@@ -19,22 +19,23 @@ PATIENCE_S = 30.0
 
 
 class Render:
-    """`lines` of its stderr are waited for with `said`."""
+    """`lines` of its stderr, all of them so far; the next one is waited for with `said`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self._lines: queue.Queue[str] = queue.Queue()
+        self.lines: list[str] = []
+        self._unread: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
     def said(self, part: str) -> str:
         """The next line with `part` in it."""
         while True:
-            line = self._lines.get(timeout=PATIENCE_S)
+            line = self._unread.get(timeout=PATIENCE_S)
             if part in line:
                 return line
 
     def quiet(self) -> bool:
-        return self._lines.empty()
+        return self._unread.empty()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
@@ -43,7 +44,8 @@ class Render:
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self._lines.put(line.rstrip("\n"))
+            self.lines.append(line.rstrip("\n"))
+            self._unread.put(self.lines[-1])
 
 
 @contextmanager

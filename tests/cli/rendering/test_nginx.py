@@ -5,10 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.cli.rendering.running import PATIENCE_S, Answering, Load, render, wait_for
+from tests.cli.rendering.running import PATIENCE_S, Answering, Load, Render, render, wait_for
 from tests.httpapi.asking import Caller
 from tests.parts import require
 from tests.prometheus import free_port
@@ -18,7 +19,7 @@ from muster.testing.server import LocalRegistry
 
 TEMPLATE = ROOT / "deploy" / "templates" / "nginx-upstreams.conf.j2"
 CONFIGURATION = """\
-daemon off; pid {directory}/nginx.pid; error_log {directory}/nginx.log; worker_processes 2;
+daemon off; pid {directory}/nginx.pid; error_log {directory}/nginx.log notice; worker_processes 2;
 events {{}}
 http {{
     access_log off;
@@ -52,7 +53,11 @@ def test_a_rollout_behind_nginx_fails_no_request(registry: LocalRegistry, tmp_pa
         server = subprocess.Popen([nginx, "-p", tmp_path, "-c", config])
         try:
             wait_for(port)
-            with render(registry.url, TEMPLATE, out, *options, "--exec", reload), Load(port) as load:
+            with (
+                render(registry.url, TEMPLATE, out, *options, "--exec", reload) as process,
+                Load(port) as load,
+                telling(process, tmp_path / "nginx.log", out),
+            ):
                 load.only("old-0", "old-1", "old-2")
                 new = [replaced(caller, load, each, f"new-{n}") for n, each in enumerate(old)]
                 load.only("new-0", "new-1", "new-2")
@@ -66,6 +71,18 @@ def test_a_rollout_behind_nginx_fails_no_request(registry: LocalRegistry, tmp_pa
     assert load.failures == []
     for each in new[1:]:
         each.stop()
+
+
+@contextmanager
+def telling(process: Render, *files: Path) -> Iterator[None]:
+    """With what goes wrong inside: what `muster render` said until then, and what is in these files."""
+    try:
+        yield
+    except AssertionError as failure:
+        failure.add_note("\n".join(process.lines))
+        for file in files:
+            failure.add_note(f"-- {file.name}\n{file.read_text()}")
+        raise
 
 
 def started(caller: Caller, name: str) -> Answering:
