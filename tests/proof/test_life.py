@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.httpapi.asking import Caller
+from tests.integrations.servers import family
 from tests.proof.town import Town
 from tests.source import ROOT
 
@@ -29,8 +31,7 @@ def test_a_program_leaves_nothing_behind(tmp_path: Path, cycles: int, ends: tupl
         town.serve("web-1", "web-2")
         town.call("picks")  # it begins when there is somebody to call
         for how in ends:
-            command = [sys.executable, "-m", "tests.proof.living", town.url, str(cycles), how]
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60 + 10 * cycles)
+            done = lived(town.url, cycles, how)
             assert done.returncode == ENDS[how], done.stderr
             counts = msgspec.json.decode(done.stdout.splitlines()[-1])
             print(f"{how}: descriptors and threads before and after {cycles} cycles: {counts}")
@@ -40,3 +41,19 @@ def test_a_program_leaves_nothing_behind(tmp_path: Path, cycles: int, ends: tupl
                 assert [each["service"] for each in caller.ask("GET", "/v1/services").json["services"]] == [
                     "web"
                 ]
+
+
+def lived(url: str, cycles: int, how: str) -> subprocess.CompletedProcess[str]:
+    """The program, from its beginning to its end. One that hangs tells where all its threads are, and so do its children."""
+    command = [sys.executable, "-X", "faulthandler", "-m", "tests.proof.living", url, str(cycles), how]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            out, err = process.communicate(timeout=60 + 10 * cycles)
+        except subprocess.TimeoutExpired as hangs:
+            for pid in reversed(family(process.pid)):
+                os.kill(pid, signal.SIGABRT)
+            hangs.add_note("".join(process.communicate()))
+            raise
+    return subprocess.CompletedProcess(command, process.returncode, out, err)

@@ -25,7 +25,8 @@ class Render:
         self.process = process
         self.lines: list[str] = []
         self._unread: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def said(self, part: str) -> str:
         """The next line with `part` in it."""
@@ -41,6 +42,12 @@ class Render:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_S)
 
+    def stacks(self) -> None:
+        """It tells in its `lines` where each of its threads is, and ends."""
+        self.process.send_signal(signal.SIGABRT)
+        self.process.wait(PATIENCE_S)
+        self._reader.join(PATIENCE_S)
+
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
@@ -50,7 +57,19 @@ class Render:
 
 @contextmanager
 def render(url: str, template: Path, out: Path, *options: str) -> Iterator[Render]:
-    words = [sys.executable, "-m", "muster", "render", "--url", url, str(template), str(out), *options]
+    words = [
+        sys.executable,
+        "-X",
+        "faulthandler",
+        "-m",
+        "muster",
+        "render",
+        "--url",
+        url,
+        str(template),
+        str(out),
+        *options,
+    ]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     try:
         yield Render(process)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.cli.rendering.running import PATIENCE_S, Answering, Load, Render, render, wait_for
 from tests.httpapi.asking import Caller
+from tests.integrations.servers import family
 from tests.parts import require
 from tests.prometheus import free_port
 from tests.source import ROOT
@@ -75,10 +76,14 @@ def test_a_rollout_behind_nginx_fails_no_request(registry: LocalRegistry, tmp_pa
 
 @contextmanager
 def telling(process: Render, *files: Path) -> Iterator[None]:
-    """With what goes wrong inside: what `muster render` said until then, and what is in these files."""
+    """With what goes wrong inside: what `muster render` said until then, where it is, its command, and what is in these files."""
     try:
         yield
     except AssertionError as failure:
+        for pid in family(process.process.pid):
+            command, state = (Path(f"/proc/{pid}/{what}").read_text() for what in ("cmdline", "wchan"))
+            failure.add_note(f"process {pid}: {command.replace(chr(0), ' ')} ({state})")
+        process.stacks()
         failure.add_note("\n".join(process.lines))
         for file in files:
             failure.add_note(f"-- {file.name}\n{file.read_text()}")
