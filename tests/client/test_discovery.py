@@ -14,6 +14,7 @@ from muster.client.endpoint import begun
 from muster.model import limits
 from muster.model.errors import Rejected
 from muster.model.instance import Endpoint as Port
+from muster.policy.outcome import Outcome
 from muster.testing import FakeRegistry
 from muster.testing.clock import ManualClock
 
@@ -311,6 +312,20 @@ def test_an_attempt_that_begins_too_late_is_one_of_somebody_else(
         assert attempt.endpoint.port == 2
     assert late.peer is not None
     assert late.peer.outstanding == 0
+
+
+def test_a_call_has_one_attempt_under_way(registry: FakeRegistry, follow: Follow) -> None:
+    """Whoever begins another without a word has given up the first."""
+    for port in (1, 2):
+        registry.add("web", port=port)
+    discovery = follow("web")
+    discovery.wait_ready()
+    with discovery.call("web") as call:
+        first, second = call.attempt(), call.attempt()
+        assert (first.outcome, second.outcome) == (Outcome.CANCELLED, None)
+    ledger = first.endpoint.ledger
+    assert ledger is not None
+    assert ledger.memory.active == 0
 
 
 def test_a_call_is_told_of_an_exception_as_it_is(registry: FakeRegistry, follow: Follow) -> None:

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -283,6 +284,31 @@ def test_many_forks_in_the_middle_of_reading(registry: FakeRegistry, follow: Fol
             until(discovery, lambda: ports(discovery))
 
         in_a_child(child)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_child_waits_for_no_thread_of_its_parents(registry: FakeRegistry, follow: Follow) -> None:
+    """What was picked before the fork can be called in the child, though a thread was writing down a call at that moment."""
+    registry.add("web", port=1)
+    dice = Interrupting()
+    policy = Policy(outlier_detection=OutlierDetection(consecutive_5xx=1))
+    discovery = follow("web", rng=dice, policies={"web": policy})
+    discovery.wait_ready()
+    endpoint, begun, failed = discovery.pick("web"), discovery.attempt("web"), discovery.attempt("web")
+    writing, over = threading.Event(), threading.Event()
+    dice.work = lambda: (writing.set(), over.wait(60))
+    thread = threading.Thread(target=failed.finish, args=(Outcome.FAILURE,), daemon=True)
+    thread.start()
+    assert writing.wait(20)
+
+    def child() -> None:
+        signal.alarm(20)
+        begun.finish()
+        endpoint.attempt().finish()
+
+    in_a_child(child)
+    over.set()
+    thread.join(20)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

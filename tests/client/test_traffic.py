@@ -290,6 +290,29 @@ def test_a_status_says_whose_fault_it_was(registry: FakeRegistry, follow: Follow
     assert outcomes == [Outcome.SUCCESS, Outcome.SUCCESS, Outcome.FAILURE, Outcome.GATEWAY]
 
 
+@pytest.mark.parametrize(
+    ("status", "error", "outcome"),
+    [
+        (200, ConnectionResetError(), Outcome.RESET),
+        (200, TimeoutError(), Outcome.TIMEOUT),
+        (200, ValueError("the caller's own"), Outcome.SUCCESS),
+        (503, ValueError("the caller's own"), Outcome.GATEWAY),
+        (503, ConnectionResetError(), Outcome.GATEWAY),
+    ],
+)
+def test_a_good_answer_that_breaks_is_none(
+    registry: FakeRegistry, follow: Follow, status: int, error: Exception, outcome: Outcome
+) -> None:
+    service(registry, 1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    attempt = discovery.pick("web").attempt()
+    attempt.answered(status)
+    with pytest.raises(type(error)), attempt:
+        raise error
+    assert attempt.outcome is outcome
+
+
 def test_what_was_not_picked_cannot_be_attempted() -> None:
     with Discovery("static:web=127.0.0.1:1", ["web"]) as discovery:
         discovery.wait_ready()

@@ -79,8 +79,11 @@ class Call:
         if not self._tried and (limit := admit(traffic.policy.limits, traffic.memory)):
             traffic.count("limit")
             raise NoEndpoint(traffic.service, "limit", detail=limit)
-        attempt = begun(partial(self._pick, avoid=self._tried) if self._tried else self._pick)
-        self._tried = (*self._tried, attempt.endpoint)
+        if self._attempt is not None:
+            self.finish(Outcome.CANCELLED)  # whoever begins another has given it up
+        tried = self._tried
+        attempt = begun(partial(self._pick, avoid=tried), len(tried)) if tried else begun(self._pick)
+        self._tried = (*tried, attempt.endpoint)
         self._attempt = attempt
         return attempt
 
@@ -97,6 +100,8 @@ class Call:
         this is the answer. A success is not over yet: `finish`, or leave the call, when all of it has been read."""
         outcome = of_status(status) if grpc_status is None else of_grpc_status(grpc_status)
         failure = Failure(outcome, status, retry_after, grpc_status)
+        if self._attempt is not None:
+            self._attempt.status = status
         if outcome is Outcome.SUCCESS and not retry.conditions(failure, self._traffic.policy):
             self._answered = True
             return None

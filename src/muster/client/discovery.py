@@ -38,7 +38,7 @@ from .call import Call
 from .changes import Changes
 from .disk import Disk
 from .dispatch import Dispatch, Route
-from .endpoint import Attempt, Endpoint, Tracing, begun
+from .endpoint import Attempt, Endpoint, begun
 from .errors import NoEndpoint, NotReady
 from .following import Following
 from .http import access
@@ -47,6 +47,7 @@ from .saver import Saver
 from .state import Absent, Bound, Failed, Mirror, Pending, Snapshot
 from .status import Status
 from .timing import USUAL, Timing
+from .tracing import Tracing
 from .traffic import Traffic
 
 

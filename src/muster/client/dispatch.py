@@ -15,10 +15,10 @@ from muster.model import limits
 from muster.model.policy import DEFAULT, Policy
 from muster.policy.endpoint import Place
 
-from .endpoint import Tracing
 from .reports import Reports
 from .state import Snapshot
 from .status import Tally
+from .tracing import Tracing
 from .traffic import Traffic
 
 Route = str | tuple[str, str]
@@ -117,6 +117,8 @@ class Dispatch:
 
     def forked(self) -> None:
         """In the child: calls under way are the parent's, and locks may be held by threads that do not exist here."""
+        for traffic in self.table.values():
+            traffic.forked()
         self.table.clear()
         self._lock = threading.RLock()
         self._stale = SimpleQueue()

@@ -22,10 +22,11 @@ from muster.policy.outcome import MEANINGS, Outcome
 from muster.policy.picker import Picker
 from muster.policy.rotation import Key
 
-from .endpoint import Endpoint, Tracing
+from .endpoint import Endpoint
 from .errors import NOBODY, NoEndpoint
 from .state import Snapshot
 from .status import Tally
+from .tracing import Tracing
 
 Ask = Callable[["Traffic"], None]
 """Have the picker made anew, soon and elsewhere."""
@@ -172,6 +173,11 @@ class Traffic:
             else:
                 self.memory.part(snapshot.changes, self.clock())
         self.ask()
+
+    def forked(self) -> None:
+        """In the child, which may still have endpoints and attempts of this."""
+        self.memory.shared_by(threading.RLock())
+        self._building = threading.RLock()
 
     def rebuild(self) -> None:
         with self._building:

@@ -60,6 +60,7 @@ class Middleware:
 
         async def send(step: Send) -> _Answered:
             request.url = url.with_host(step.endpoint.host).with_port(step.endpoint.port)
+            request.headers.update(step.headers)
             async with asyncio.timeout(step.patience):
                 return _Answered(await handler(request))
 

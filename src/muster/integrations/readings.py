@@ -14,7 +14,8 @@ Point = tuple[Labels, float]
 
 
 class Reading(Struct, frozen=True):
-    """`name` without the unit and without what Prometheus appends; `labels`: those that its points have."""
+    """`name` without the unit and without what Prometheus appends; `labels`: those that its points have; `of`: what is counted,
+    where that is no unit."""
 
     name: str
     kind: Literal["counter", "gauge"]
@@ -22,6 +23,7 @@ class Reading(Struct, frozen=True):
     labels: tuple[str, ...]
     points: Callable[[Status], Iterator[Point]]
     unit: str = ""
+    of: str = ""
 
 
 def _calls(value: Callable[[Tally], float]) -> Callable[[Status], Iterator[Point]]:
@@ -56,17 +58,27 @@ def _connected(status: Status) -> Iterator[Point]:
 
 CALLS: Final = ("service", "port")
 READINGS: Final = (
-    Reading("muster_client_picks", "counter", "Endpoints chosen.", CALLS, _calls(lambda t: t.picks)),
-    Reading("muster_client_attempts", "counter", "Calls begun.", CALLS, _calls(lambda t: t.attempts)),
+    Reading(
+        "muster_client_picks", "counter", "Endpoints chosen.", CALLS, _calls(lambda t: t.picks), of="pick"
+    ),
+    Reading(
+        "muster_client_attempts", "counter", "Calls begun.", CALLS, _calls(lambda t: t.attempts), of="attempt"
+    ),
     Reading(
         "muster_client_cross_zone_attempts",
         "counter",
         "Calls begun that left the caller's zone: over all attempts, the zone skew.",
         CALLS,
         _calls(lambda t: t.crossed),
+        of="attempt",
     ),
     Reading(
-        "muster_client_retries", "counter", "Attempts after the first.", CALLS, _calls(lambda t: t.retries)
+        "muster_client_retries",
+        "counter",
+        "Attempts after the first.",
+        CALLS,
+        _calls(lambda t: t.retries),
+        of="retry",
     ),
     Reading(
         "muster_client_ejections",
@@ -74,6 +86,7 @@ READINGS: Final = (
         "Endpoints taken out after calls of this process.",
         CALLS,
         _calls(lambda t: t.ejections),
+        of="ejection",
     ),
     Reading(
         "muster_client_no_endpoint",
@@ -81,6 +94,7 @@ READINGS: Final = (
         "Picks in vain, by reason.",
         (*CALLS, "reason"),
         _nobody,
+        of="pick",
     ),
     Reading(
         "muster_client_mirror_age",
@@ -96,6 +110,7 @@ READINGS: Final = (
         "Instances known.",
         ("service",),
         _services(lambda one: one.instances),
+        of="instance",
     ),
     Reading(
         "muster_client_in_rotation",
@@ -103,6 +118,14 @@ READINGS: Final = (
         "Instances that get calls of this process.",
         ("service",),
         _services(lambda one: one.in_rotation),
+        of="instance",
     ),
-    Reading("muster_client_connected", "gauge", "1 while a registry's stream is open.", (), _connected),
+    Reading(
+        "muster_client_connected",
+        "gauge",
+        "1 while a registry's stream is open.",
+        (),
+        _connected,
+        of="stream",
+    ),
 )

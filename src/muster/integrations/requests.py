@@ -21,7 +21,6 @@ from requests.adapters import HTTPAdapter  # noqa: TID251
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
 from muster.client.discovery import Discovery
-from muster.client.endpoint import Endpoint
 from muster.client.errors import NoEndpoint
 from muster.policy import retry
 from muster.policy.outcome import Outcome
@@ -56,7 +55,7 @@ class Adapter(HTTPAdapter):
         proxies: Mapping[str, str] | None = None,
     ) -> requests.Response:
         def attempt(step: Send) -> _Answered:
-            sent = _addressed(request, step.endpoint)
+            sent = _addressed(request, step)
             bounds = _timeouts(timeout, step)
             response = super(Adapter, self).send(sent, stream, bounds, verify, cert, proxies)
             if not stream:
@@ -118,11 +117,12 @@ def _never_connected(error: requests.ConnectionError) -> bool:
     return isinstance(cause, MaxRetryError) and isinstance(cause.reason, _UNCONNECTED)
 
 
-def _addressed(request: requests.PreparedRequest, endpoint: Endpoint) -> requests.PreparedRequest:
+def _addressed(request: requests.PreparedRequest, step: Send) -> requests.PreparedRequest:
     """The request as one instance gets it: `Host` stays what the caller wrote."""
     sent, url = request.copy(), urlsplit(request.url or "")
-    sent.url = urlunsplit((scheme_of(url.scheme), endpoint.address, url.path or "/", url.query, ""))
+    sent.url = urlunsplit((scheme_of(url.scheme), step.endpoint.address, url.path or "/", url.query, ""))
     sent.headers.setdefault("Host", url.netloc.rpartition("@")[2])
+    sent.headers.update(step.headers)
     return sent
 
 

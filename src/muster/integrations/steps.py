@@ -15,7 +15,8 @@ from typing import Any, Protocol, TypeVar, assert_never
 from msgspec import Struct
 
 from muster.client.call import Call
-from muster.client.endpoint import Endpoint
+from muster.client.endpoint import Attempt, Endpoint
+from muster.client.tracing import Span
 from muster.policy.outcome import Outcome
 from muster.policy.retry import Failure, retry_after
 
@@ -32,11 +33,20 @@ A = TypeVar("A", bound=Answer)
 
 
 class Send(Struct, frozen=True):
-    """An attempt at `endpoint`, which may take `patience` s (None: for ever), and `connect` s to connect."""
+    """An attempt, which may take `patience` s (None: for ever), and `connect` s to connect; the request carries `headers` besides
+    its own."""
 
-    endpoint: Endpoint
+    attempt: Attempt
     patience: float | None
     connect: float
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return self.attempt.endpoint
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return self.attempt.headers
 
 
 class Discard(Struct, frozen=True):
@@ -60,7 +70,7 @@ def exchange(call: Call, outcomes: Outcomes, *, replayable: bool) -> Generator[S
         while True:
             attempt = call.attempt()
             try:
-                answer = yield Send(attempt.endpoint, call.patience, call.connect_timeout)
+                answer = yield Send(attempt, call.patience, call.connect_timeout)
             except Exception as error:
                 outcome = outcomes(error)
                 wait = None if outcome is None else call.failed(Failure(outcome), again=replayable)
@@ -92,7 +102,7 @@ def run(
         step = next(steps)
         while True:
             try:
-                result = send(step) if isinstance(step, Send) else _waited(step, discard)
+                result = _sent(step, send) if isinstance(step, Send) else _waited(step, discard)
             except BaseException as error:  # noqa: BLE001 - the steps decide, and raise it again
                 step = steps.throw(error)
             else:
@@ -100,6 +110,15 @@ def run(
     except StopIteration as end:
         answered: tuple[A, Call] = end.value
         return answered
+
+
+def _sent(step: Send, send: Callable[[Send], A]) -> A:
+    """Whatever traces what is below (a library's own instrumentation) finds the attempt's span as the current one."""
+    span = step.attempt.span
+    if span is None:
+        return send(step)
+    with span.current():
+        return send(step)
 
 
 def _waited(step: Discard | Wait, discard: Callable[[A], None]) -> A | None:
@@ -124,7 +143,9 @@ async def run_async(
         step = next(steps)
         while True:
             try:
-                result = await (send(step) if isinstance(step, Send) else _waited_async(step, discard))
+                result = await (
+                    _sent_async(step, send) if isinstance(step, Send) else _waited_async(step, discard)
+                )
             except BaseException as error:  # noqa: BLE001 - the steps decide, and raise it again
                 step = steps.throw(error)
             else:
@@ -132,6 +153,16 @@ async def run_async(
     except StopIteration as end:
         answered: tuple[A, Call] = end.value
         return answered
+
+
+def _sent_async(step: Send, send: Callable[[Send], Awaitable[A]]) -> Awaitable[A]:
+    span = step.attempt.span
+    return send(step) if span is None else _below(span, send(step))
+
+
+async def _below(span: Span, sent: Awaitable[A]) -> A:
+    with span.current():
+        return await sent
 
 
 async def _waited_async(step: Discard | Wait, discard: Callable[[A], Awaitable[None]]) -> A | None:

@@ -90,12 +90,19 @@ class Balancing:
             told.setdefault("sni_hostname", url.host)
         sent = object.__new__(self._library.Request)
         sent.method, sent.headers, sent.stream = request.method, request.headers, request.stream
+        if more := step.headers:
+            sent.headers = request.headers.copy()
+            sent.headers.update(more)
         sent.url = self._located(scheme, url.raw_path, endpoint.host, endpoint.port)
         sent.extensions = told
         return sent
 
     def outcome(self, error: Exception) -> Outcome | None:
         return next((outcome for kind, outcome in self._table if isinstance(error, kind)), None)
+
+    def broken(self, error: BaseException) -> Outcome:
+        """What ended an answer before its end. A reader that was cancelled says nothing of it, good or bad."""
+        return self.outcome(error) or Outcome.RESET if isinstance(error, Exception) else Outcome.CANCELLED
 
     def _call(self, request: Any) -> Call:
         headers, service = request.headers, service_of(request.url.host)
@@ -194,13 +201,17 @@ class BlockingBody:
     def __iter__(self) -> Iterator[bytes]:
         try:
             yield from self._stream
-        except Exception as error:
-            self._finish(self._balancing.outcome(error) or Outcome.RESET)
+        except GeneratorExit:  # the reader has read enough, and will close this
+            raise
+        except BaseException as error:
+            self._finish(self._balancing.broken(error))
             raise
 
     def close(self) -> None:
-        self._stream.close()
-        self._finish(Outcome.SUCCESS)
+        try:
+            self._stream.close()
+        finally:
+            self._finish(Outcome.SUCCESS)
 
     def _finish(self, outcome: Outcome) -> None:
         call, self._call = self._call, None
@@ -220,13 +231,17 @@ class LoopingBody:
         try:
             async for part in self._stream:
                 yield part
-        except Exception as error:
-            self._finish(self._balancing.outcome(error) or Outcome.RESET)
+        except GeneratorExit:  # the reader has read enough, and will close this
+            raise
+        except BaseException as error:
+            self._finish(self._balancing.broken(error))
             raise
 
     async def aclose(self) -> None:
-        await self._stream.aclose()
-        self._finish(Outcome.SUCCESS)
+        try:
+            await self._stream.aclose()
+        finally:
+            self._finish(Outcome.SUCCESS)
 
     def _finish(self, outcome: Outcome) -> None:
         call, self._call = self._call, None

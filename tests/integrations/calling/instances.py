@@ -19,11 +19,13 @@ def hello(instance: Instance, method: str, path: str) -> tuple[int, dict[str, st
 
 
 class Instance:
-    """`asked`: (method, path, Host header, body) of every request, in order. `say` may be replaced at any time."""
+    """`asked`: (method, path, Host header, body) of every request, in order; `headers`: all of each, by names in lower case. `say`
+    may be replaced at any time."""
 
     def __init__(self, say: Say = hello) -> None:
         self.say = say
         self.asked: list[tuple[str, str, str, bytes]] = []
+        self.headers: list[dict[str, str]] = []
         self._server = _Server(self)
         self.port: int = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -59,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         instance: Instance = self.server.instance
+        instance.headers.append({name.lower(): value for name, value in self.headers.items()})
         instance.asked.append((self.command, self.path, self.headers.get("Host", ""), body))
         status, headers, content = instance.say(instance, self.command, self.path)
         if status == 0:  # hang up

@@ -1,11 +1,13 @@
 """What a Discovery counts, as Prometheus and OpenTelemetry have it; and whom gRPC dials."""
 
+from collections.abc import Sequence
+
 import grpc
 import httpx  # noqa: TID251 - one of those that call
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader, Metric
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -52,14 +54,42 @@ def test_opentelemetry_reads_the_same(registry: FakeRegistry, find: Found) -> No
     discovery.pick("web")
     reader = InMemoryMetricReader()
     observe(discovery, MeterProvider([reader]).get_meter("test"))
+    points = exported(reader)
+    assert points["muster.client.picks"] == [({"muster.service": "web", "muster.port": ""}, 1)]
+    assert points["muster.client.in_rotation"] == [({"muster.service": "web"}, 1)]
+
+
+def test_opentelemetry_reads_all_of_several(registry: FakeRegistry, find: Found) -> None:
+    registry.add("web", port=1)
+    one, other = find(), find()
+    reader = InMemoryMetricReader()
+    meter = MeterProvider([reader]).get_meter("test")
+    for discovery in (one, other, other):
+        observe(discovery, meter)
+        discovery.pick("web")
+    assert exported(reader)["muster.client.picks"] == [({"muster.service": "web", "muster.port": ""}, 3)]
+
+
+def test_units_are_those_that_exporters_understand(find: Found) -> None:
+    """A gauge of unit 1 is a ratio to them, by name."""
+    reader = InMemoryMetricReader()
+    observe(find(), MeterProvider([reader]).get_meter("test"))
+    units = {metric.name: metric.unit for metric in metrics(reader)}
+    assert units["muster.client.connected"] == "{stream}"
+    assert {unit for unit in units.values() if not unit.startswith("{")} <= {"s"}
+
+
+def metrics(reader: InMemoryMetricReader) -> Sequence[Metric]:
     told = reader.get_metrics_data()
     assert told is not None
-    points = {
+    return told.resource_metrics[0].scope_metrics[0].metrics
+
+
+def exported(reader: InMemoryMetricReader) -> dict[str, list[tuple[dict[str, object], float]]]:
+    return {
         metric.name: [(dict(p.attributes or {}), p.value) for p in metric.data.data_points]  # type: ignore[union-attr]
-        for metric in told.resource_metrics[0].scope_metrics[0].metrics
+        for metric in metrics(reader)
     }
-    assert points["muster.client.picks"] == [({"service": "web", "port": ""}, 1)]
-    assert points["muster.client.in_rotation"] == [({"service": "web"}, 1)]
 
 
 def test_each_attempt_is_a_span_below_the_callers(registry: FakeRegistry, web: Web) -> None:
