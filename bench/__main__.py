@@ -22,6 +22,7 @@ NAMES = (
         "outages",
         "crowd",
         "third",
+        "link",
         "crash",
         "fanout",
         "blocking",

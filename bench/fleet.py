@@ -64,10 +64,11 @@ class Beats(_Line):
 
 
 class Fleet:
-    """`answered` counts heartbeats. While `resting` it sends none."""
+    """`answered` counts heartbeats. While `resting` it sends none. `own`: the address it calls from, unless it is loopback's."""
 
-    def __init__(self, registry: tuple[str, int]) -> None:
+    def __init__(self, registry: tuple[str, int], own: str = "") -> None:
         self._registry = registry
+        self._own = own
         self._clients = itertools.count()
         self._streams: dict[str, list[Stream]] = {}
         self._doors: dict[str, asyncio.Server] = {}
@@ -94,7 +95,7 @@ class Fleet:
         return stream
 
     async def _connect(self, line: T) -> T:
-        client = f"127.0.2.{1 + next(self._clients) // CONNECTIONS_PER_ADDRESS}"
+        client = self._own or f"127.0.2.{1 + next(self._clients) // CONNECTIONS_PER_ADDRESS}"
         loop = asyncio.get_running_loop()
         await loop.create_connection(lambda: line, *self._registry, local_addr=(client, 0))
         return line

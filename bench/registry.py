@@ -23,16 +23,17 @@ HOST = "127.0.0.1"
 class Registry:
     """A running registry. `ready_s` is the time from the start of the process to its first `ready`."""
 
-    def __init__(self, running: Program, port: int, ready_s: float) -> None:
+    def __init__(self, running: Program, host: str, port: int, ready_s: float) -> None:
         self.running = running
+        self.host = host
         self.port = port
         self.ready_s = ready_s
-        self.url = f"http://{HOST}:{port}"
-        self._connection = http.client.HTTPConnection(HOST, port, timeout=60)
+        self.url = f"http://{host}:{port}"
+        self._connection = http.client.HTTPConnection(host, port, timeout=60)
 
     @property
     def address(self) -> tuple[str, int]:
-        return HOST, self.port
+        return self.host, self.port
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         """One request on a connection that stays open; its JSON. Raises `RuntimeError` on anything but 2xx."""
@@ -51,18 +52,20 @@ class Registry:
 
 
 @contextmanager
-def registry(*flags: str, store: str = "sqlite", data: Path | None = None) -> Iterator[Registry]:
+def registry(
+    *flags: str, store: str = "sqlite", data: Path | None = None, host: str = HOST
+) -> Iterator[Registry]:
     """`muster serve` with these flags on a free port, ready. With `data`, on what is there."""
     with TemporaryDirectory(prefix="muster-bench-") as own:
-        port = free_port()
-        where = ["--listen", f"{HOST}:{port}", "--data", str(data or own), "--store", store]
+        port = free_port(host)
+        where = ["--listen", f"{host}:{port}", "--data", str(data or own), "--store", store]
         command = cores.on_server(
             sys.executable, "-m", "muster", "serve", *where, *flags, "--log-level", "error"
         )
         started = time.monotonic()
         with program(command) as running:
-            ready = until_ready(f"http://{HOST}:{port}/readyz", running.process)
-            yield Registry(running, port, ready - started)
+            ready = until_ready(f"http://{host}:{port}/readyz", running.process)
+            yield Registry(running, host, port, ready - started)
 
 
 def free_port(host: str = HOST) -> int:

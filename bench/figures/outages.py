@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from bench.etcd import Etcd, running_etcd
 from bench.figure import Number, Scale, quantile, ratios
-from bench.registry import Registry, body, registry
+from bench.registry import HOST, Registry, body, registry
 from bench.wrk import wrk
 from muster import Discovery
 
@@ -141,7 +141,7 @@ def _beating(replicas: Sequence[Registry]) -> Iterator[None]:
         while not over.wait(BEAT_S):
             for _ in replicas:
                 try:
-                    Registry(replicas[at % REPLICAS].running, replicas[at % REPLICAS].port, 0).ask(
+                    Registry(replicas[at % REPLICAS].running, HOST, replicas[at % REPLICAS].port, 0).ask(
                         "POST", "/v1/heartbeats", {"heartbeats": beats}
                     )
                     break

@@ -19,6 +19,7 @@ PARTS = {
     "outages": ("wrk", "etcd"),
     "crowd": ("etcd", "etcdctl"),
     "third": ("etcd",),
+    "link": ("netns", "ip", "nft", "etcd"),
     "dns": ("knotd", "dnsperf"),
 }
 

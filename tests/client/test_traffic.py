@@ -162,6 +162,20 @@ def test_a_refused_connection_takes_the_endpoint_out_at_once(registry: FakeRegis
     assert picked(discovery) == {1, 3}
 
 
+def test_a_zone_that_is_out_of_reach_is_passed_over_though_a_build_is_put_off(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    service(registry, 4, zone="a")
+    for port in range(5, 9):
+        registry.add("web", port=port, zone="b")
+    discovery = follow("web", clock=Slow())
+    discovery.wait_ready()
+    lost = [one(discovery, port) for port in (5, 6, 7)]
+    for endpoint in lost:
+        fail(endpoint)
+    assert picked(discovery, 50) == {1, 2, 3, 4}
+
+
 def test_and_is_reported_to_the_registry_once(registry: FakeRegistry, follow: Follow) -> None:
     service(registry, 2)
     discovery = follow("web")

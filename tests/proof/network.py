@@ -12,6 +12,7 @@ there; when the test ends, or dies, it is gone. Addresses are 10.ZONE.NUMBER.2; 
 from __future__ import annotations
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Sequence
 from typing import Final, Self
@@ -46,6 +47,16 @@ class Namespace:
         self._keeper.wait(30)
 
 
+class Here:
+    """The namespace of this process."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+
+    def run(self, *command: str) -> None:
+        subprocess.run(command, check=True, timeout=30)
+
+
 class Network:
     """A router and its hosts."""
 
@@ -57,15 +68,22 @@ class Network:
 
     def host(self, address: str) -> Sequence[str]:
         """One more host; what a command is run under to be there."""
-        inside, gateway = self._namespace(), address.removesuffix(".2") + ".1"
-        link = "eth" + address.replace(".", "")
+        inside = self._namespace()
+        self._connect(inside, address)
+        return inside.under
+
+    def join(self, address: str) -> None:
+        """The caller's own namespace becomes one of the hosts: it should not be the machine's."""
+        self._connect(Here(), address)
+
+    def _connect(self, inside: Namespace | Here, address: str) -> None:
+        gateway, link = address.removesuffix(".2") + ".1", "eth" + address.replace(".", "")
         pair = ["ip", "link", "add", link, "netns", str(self._router.pid), "type", "veth"]
         subprocess.run([*pair, "peer", "name", "eth0", "netns", str(inside.pid)], check=True, timeout=30)
         for where, name, own in ((self._router, link, gateway), (inside, "eth0", address)):
             where.run("ip", "address", "add", f"{own}/24", "dev", name)
             where.run("ip", "link", "set", name, "up")
         inside.run("ip", "route", "add", "default", "via", gateway)
-        return inside.under
 
     def cut(self, one: str, other: str = ANYWHERE) -> None:
         """From now on nothing comes through between these, in either direction."""

@@ -17,7 +17,7 @@ from muster.model.policy import Policy
 from muster.policy.building import build
 from muster.policy.endpoint import Place
 from muster.policy.explain import Verdict, explain
-from muster.policy.memory import Memory, Peer
+from muster.policy.memory import Memory, Peer, doubted
 from muster.policy.outcome import MEANINGS, Outcome
 from muster.policy.picker import Picker
 from muster.policy.rotation import Key
@@ -148,9 +148,11 @@ class Traffic:
         return self.clock()
 
     def finish(self, endpoint: Endpoint, peer: Peer, outcome: Outcome, started: float) -> None:
-        """It is over. Whoever is taken out for it is passed over from this moment on, by every thread."""
-        was_out = peer.out
+        """It is over. Whoever is taken out for it is passed over from this moment on, by every thread; and so is a zone."""
+        was_out, reached = peer.out, doubted(peer) is None
         self.memory.finish(peer, outcome, started=started, now=self.clock(), rng=self.rng)
+        if reached and doubted(peer) is not None:
+            self.rebuild()  # many are out at once: better to wait for a build than to try one after the other
         if peer.out is not was_out:
             self.tally.ejections += peer.out
             self.ask()

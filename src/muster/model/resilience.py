@@ -102,12 +102,15 @@ class Breaker(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
     consecutive_failures    any kinds in a row that open it: a mistake costs `open_time`, so three are enough
     connect_failures        in a row: nobody listens, and asking again at once teaches nothing more
+    zone_failures           different endpoints of a zone in a row that cannot be reached, without a success there in between: the zone
+                            is passed over like one endpoint, unless less than `panic_threshold` would be left; 0: never
     open_time               until a trial is let through; doubled by each that fails, up to `max_open_time`
     """
 
     enabled: bool = True
     consecutive_failures: AtLeastOne = 3
     connect_failures: AtLeastOne = 1
+    zone_failures: Count = 3
     open_time: Annotated[float, seconds()] = 1.0
     max_open_time: Annotated[float, seconds()] = 30.0
 

@@ -12,7 +12,7 @@ from muster.model.policy import Policy, SlowStart
 from muster.model.record import DISCOVERABLE
 
 from .endpoint import E, Instance
-from .memory import Memory, Peer
+from .memory import Memory, Peer, doubted
 
 Candidate = tuple[E, Peer]
 
@@ -23,8 +23,8 @@ class Choice(Struct, Generic[E], eq=False, gc=False):
     capacity  its weight, as registered
     steady    less while it is degraded
     weight    less still while it is new
-    usable    neither ejected, nor behind an open breaker, nor silent where that counts
-    trial     its breaker lets one request through: whoever picks it asks the memory first
+    usable    neither ejected, nor behind an open breaker, nor silent or in a doubted zone where that counts
+    trial     its breaker, or the doubt, lets one request through: whoever picks it asks the memory first
     """
 
     endpoint: E
@@ -71,7 +71,8 @@ def judge(
             steady *= limits.DEGRADED_WEIGHT
         weight = steady * slow_start(now - peer.since, policy.slow_start) if rising else steady
         usable = admitted(peer, now) and not (heeded and silent(instance, peer, now))
-        found.append(Choice(endpoint, peer, capacity, steady, weight, usable, usable and peer.out))
+        trial = usable and (peer.out or (heeded and doubted(peer) is not None))
+        found.append(Choice(endpoint, peer, capacity, steady, weight, usable, trial))
     return found
 
 
@@ -81,7 +82,10 @@ def admitted(peer: Peer, now: float) -> bool:
 
 
 def silent(instance: Instance, peer: Peer, now: float) -> bool:
-    """Overdue at the registry, and no recent success of our own speaks for it."""
+    """Overdue at the registry, and no recent success of our own speaks for it; or in a zone that we do not reach."""
+    doubt = doubted(peer)
+    if doubt is not None and not doubt.ready(now):
+        return True
     return instance.overdue and peer.succeeded_at <= now - limits.RECENT_SUCCESS_S
 
 
@@ -105,6 +109,7 @@ def deadline(candidates: Sequence[Candidate[E]], policy: Policy, now: float) -> 
     """When something about them changes by itself (s; infinity: never): a breaker lets a trial through, a success speaks no
     more for an overdue one, a new one is worth more."""
     moments = [peer.breaker.until for _, peer in candidates if peer.out and peer.breaker.state != "closed"]
+    moments += [doubt.until for _, peer in candidates if (doubt := doubted(peer))]
     moments += [
         peer.succeeded_at + limits.RECENT_SUCCESS_S
         for endpoint, peer in candidates

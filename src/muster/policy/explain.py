@@ -11,7 +11,7 @@ from muster.model.record import DISCOVERABLE
 
 from .choice import marks_count, silent
 from .endpoint import E, Place
-from .memory import Memory, Peer
+from .memory import Memory, Peer, doubted
 from .picker import Picker
 
 
@@ -63,6 +63,9 @@ def _against(endpoint: E, peer: Peer, policy: Policy, place: Place, now: float, 
         return "its breaker is half-open: one trial is under way"
     if breaker.state == "open":
         return f"its breaker is open; a trial in {max(0.0, breaker.until - now):.1f} s"
+    if heeded and (doubt := doubted(peer)) and not doubt.ready(now):
+        left = max(0.0, doubt.until - now)
+        return f"its zone is out of our reach: nobody we called there answered; a trial in {left:.1f} s at the latest"
     if heeded and silent(instance, peer, now):
         return "overdue at the registry, and no recent success of ours speaks for it"
     if place.region and instance.region not in ("", place.region) and not policy.locality.remote:

@@ -22,6 +22,7 @@ from muster.model.policy import Policy
 
 from . import outliers
 from .breaker import Breaker
+from .doubt import Doubt
 from .endpoint import Target
 from .latency import Latency
 from .outcome import MEANINGS, Outcome
@@ -35,7 +36,7 @@ ALWAYS = float("-inf")
 
 class Peer(Struct, eq=False, gc=False):
     """One endpoint. `since`: when it appeared (s; -inf: before we looked); `succeeded_at`: our last success with it; `gone`: it is
-    not listed any more; `out`: that, or it is ejected, or its breaker is not closed.
+    not listed any more; `out`: that, or it is ejected, or its breaker is not closed; `zone`: what we think of its zone, if it has one.
 
     What calls teach is kept from the first call on: of a service of thousands a process calls few. Nothing here refers back, so
     there is nothing for the collector to look at.
@@ -47,6 +48,7 @@ class Peer(Struct, eq=False, gc=False):
     outstanding: int = 0
     gone: bool = False
     out: bool = False
+    zone: Doubt | None = None
     known_breaker: Breaker | None = None
     known_latency: Latency | None = None
     known_record: Record | None = None
@@ -87,6 +89,7 @@ class Memory:
         self.retries = 0
         self._peers: dict[str, Peer] = {}
         self._left: list[tuple[Peer, float]] = []
+        self._zones: dict[str, Doubt] = {}
         self._turns: dict[object, count[int]] = {}
         self._looked = False
 
@@ -117,7 +120,9 @@ class Memory:
                 instance = endpoint.instance
                 id, generation = instance.instance_id, instance.generation
                 peer = known.get(id)
-                peers[id] = peer if peer and peer.generation == generation else Peer(since, generation)
+                if peer is None or peer.generation != generation:
+                    peer = Peer(since, generation, zone=self._zone(instance.zone))
+                peers[id] = peer
             self._part([peer for id, peer in known.items() if peers.get(id) is not peer], now)
             self._peers = peers
         if len(peers) == len(endpoints):
@@ -147,6 +152,7 @@ class Memory:
                 self._succeeded(peer, started, now)
             elif outcome is Outcome.CANCELLED:
                 self._changed_if(peer, peer.out and peer.breaker.gave_up(now))
+                self._changed_if(peer, peer.zone is not None and peer.zone.gave_up(started, now))
             else:
                 self._failed(peer, outcome, started, now, rng)
 
@@ -167,11 +173,13 @@ class Memory:
             self.retries -= 1
 
     def begin_trial(self, peer: Peer, now: float) -> bool:
-        """Whether the next request may try an endpoint whose breaker is open: from here on, only this one."""
+        """Whether the next request may try an endpoint whose breaker is open, or whose zone is doubted: from here on, only this one."""
         with self._lock:
-            if peer.record.ejected_at is not None or not peer.breaker.ready(now):
+            tried = [each for each in (peer.breaker if peer.out else None, doubted(peer)) if each]
+            if peer.record.ejected_at is not None or not all(each.ready(now) for each in tried):
                 return False
-            peer.breaker.begin_trial(now, self.policy.timeouts.request or limits.BREAKER_TRIAL_S)
+            for each in tried:
+                each.begin_trial(now, self.policy.timeouts.request or limits.BREAKER_TRIAL_S)
             self._changed(peer)
             return True
 
@@ -226,6 +234,8 @@ class Memory:
         peer.succeeded_at = now
         if peer.known_breaker is not None and peer.known_breaker.succeeded(started):
             self._changed(peer)
+        if peer.zone is not None and peer.zone.reached(started):
+            self._changed(peer)
         peer.record.succeed(self.policy.outlier_detection)
         if self.policy.balancer.name == "p2c_peak_ewma":
             peer.latency.observe(now - started, now, self.policy.balancer.decay)
@@ -233,8 +243,11 @@ class Memory:
     def _failed(self, peer: Peer, outcome: Outcome, started: float, now: float, rng: Random) -> None:
         if outcome is Outcome.TIMEOUT:
             peer.latency.observe(now - started, now, self.policy.balancer.decay)
-        if self.policy.breaker.enabled:
-            self._changed_if(peer, peer.breaker.failed(outcome, started, now, self.policy.breaker))
+        terms = self.policy.breaker
+        if terms.enabled:
+            self._changed_if(peer, peer.breaker.failed(outcome, started, now, terms))
+        if terms.enabled and terms.zone_failures and peer.zone is not None and MEANINGS[outcome].suspect:
+            self._changed_if(peer, peer.zone.missed(id(peer), outcome, started, now, terms))
         if self.policy.outlier_detection.enabled:
             for cause in peer.record.count(MEANINGS[outcome], self.policy.outlier_detection):
                 self._eject(peer, cause, now, rng)
@@ -258,6 +271,14 @@ class Memory:
             self._peers
         )
 
+    def _zone(self, name: str) -> Doubt | None:
+        """Who names no zone shares none with others."""
+        if not name:
+            return None
+        if name not in self._zones and len(self._zones) >= limits.ZONES:
+            self._zones.clear()
+        return self._zones.setdefault(name, Doubt())
+
     def _changed(self, peer: Peer) -> None:
         peer.out = peer.gone or peer.record.ejected_at is not None or peer.breaker.state != "closed"
         self.version += 1
@@ -265,3 +286,8 @@ class Memory:
     def _changed_if(self, peer: Peer, changed: bool) -> None:
         if changed:
             self._changed(peer)
+
+
+def doubted(peer: Peer) -> Doubt | None:
+    """What we think of its zone, if that is not well."""
+    return peer.zone if peer.zone is not None and peer.zone.stands else None

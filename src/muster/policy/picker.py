@@ -75,7 +75,7 @@ class Picker(Generic[E]):
         if rotation is None or subset is not None:
             rotation = self._rotation(rng, key, headers, subset)
         choice = rotation.pick(rng, now, key, avoid)
-        if choice is None or not choice.peer.out or not choice.usable:
+        if choice is None or not (choice.peer.out or choice.trial) or not choice.usable:
             return choice  # not usable, and chosen all the same: in panic
         if choice.trial and not avoid and self._memory.begin_trial(choice.peer, now):
             return choice
@@ -99,7 +99,7 @@ class Picker(Generic[E]):
         """One that is not out, if a few looks find any."""
         choice = rotation.pick(rng, now, key, avoid)
         for _ in range(limits.DRAWS):
-            if choice is None or not choice.peer.out or not choice.usable:
+            if choice is None or not (choice.peer.out or choice.trial) or not choice.usable:
                 return choice
             avoid.add(choice.peer)
             choice = rotation.pick(rng, now, key, avoid)
