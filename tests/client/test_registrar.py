@@ -186,14 +186,30 @@ def test_leaving_removes_it(registry: FakeRegistry, keep: Keep, follow: Follow) 
 
 
 def test_leaving_before_it_was_registered_leaves_nothing_behind(registry: FakeRegistry, keep: Keep) -> None:
-    """The registration is on its way when its owner decides to go."""
+    """The registration is on its way when its owner decides to go; whoever has left may end its process."""
     registry.hang()
     registrar = keep()
     registry.wait(lambda: bool(registry.requests))
-    registrar.deregister()
+    leaving = threading.Thread(target=registrar.deregister)
+    leaving.start()
+    with registrar._keeping.changed:
+        assert registrar._keeping.changed.wait_for(lambda: registrar._keeping.tenure.over, 10)
     registry.hang(hanging=False)
-    registry.wait(lambda: any(request.method == "DELETE" for request in registry.requests))
-    registry.wait(lambda: registry.holdings.get("web-1") is None)
+    leaving.join()
+    assert [request.method for request in registry.requests] == ["POST", "DELETE"]
+    assert registry.holdings.get("web-1") is None
+
+
+def test_leaving_waits_for_no_registry_that_hangs(registry: FakeRegistry) -> None:
+    registry.hang()
+    hasty = replace(BRISK, close=0.05, request=60.0)
+    registrar = Registrar(registry.url, RegisterBody(service="web", port=8080), timing=hasty)
+    registrar.start()
+    registry.wait(lambda: bool(registry.requests))
+    registrar.deregister()
+    assert [request.method for request in registry.requests] == ["POST"]
+    registry.hang(hanging=False)
+    registrar.close()
 
 
 def test_leaving_twice_is_leaving(registry: FakeRegistry, keep: Keep) -> None:

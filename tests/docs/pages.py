@@ -4,7 +4,8 @@ A comment right before a block steers it; whoever reads the page does not see it
 
     <!-- test: skip reason="installs a package" -->   not run; the reason is not optional
     <!-- test: background -->                         a server: started, waited for, ended with the page
-    <!-- test: background ready="muster resolve web" -->  ... waited for with this command
+    <!-- test: background ready="muster resolve web" -->  ... waited for with this command; `muster serve` until it answers, and
+                                                      `muster run` until what it runs is found, without being told
     <!-- test: exit=3 -->                             the block is meant to end with this status
     <!-- test: file=muster.toml -->                   saved under this name for the blocks after it, and not run itself
     <!-- test: other -->                              TOML that does not configure Muster: parsed, no more

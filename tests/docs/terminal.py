@@ -5,6 +5,7 @@ the page, whatever it started.
 """
 
 import os
+import re
 import shlex
 import signal
 import socket
@@ -36,6 +37,7 @@ _ANSWERS = (
     "python -c \"import os, urllib.request as u; u.urlopen(os.environ['MUSTER_URL'] + '/readyz', timeout=1)\""
 )
 """How to see that a registry is ready, with what is there anyway."""
+_SERVICE = re.compile(r"\bmuster run .*--service (?P<name>[\w.-]+)")
 
 
 def run(page: Iterable[Block], directory: Path, url: str) -> tuple[int, str]:
@@ -58,7 +60,7 @@ def _step(block: Block, directory: Path) -> str:
     do = f"python {file}" if block.language == "python" else f"source {file}"
     step = f"echo '--- {block}'\n"
     if "background" in block.words:
-        ready = block.words.get("ready") or (_ANSWERS if "muster serve" in block.text else ":")
+        ready = block.words.get("ready") or _ready(block.text)
         return step + f"( {do} ) >{file}.log 2>&1 &\nuntil_ready {file} $! {shlex.quote(ready)}\n"
     if status := block.words.get("exit"):
         return (
@@ -66,6 +68,14 @@ def _step(block: Block, directory: Path) -> str:
             + f'set +e; ( set -e; {do} ); got=$?; set -e\n[ $got = {status} ] || failed "{block}: exit $got"\n'
         )
     return step + f"{do}\n"
+
+
+def _ready(text: str) -> str:
+    """A registry is waited for until it answers, a program of `muster run` until it is found."""
+    if "muster serve" in text:
+        return _ANSWERS
+    running = _SERVICE.search(text)
+    return f"muster resolve {running['name']}" if running else ":"
 
 
 def _environment(directory: Path, url: str) -> dict[str, str]:

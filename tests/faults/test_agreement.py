@@ -29,6 +29,12 @@ async def test_a_replica_that_was_not_told_is_put_right_from_the_store(
         async with fourth(trio) as forgetful:
             for id in ("missed", "changed", "removed"):
                 await asyncio.to_thread(register, trio.replicas[0], id, 3600.0)
+            path = "/services/web/instances?all=true"
+
+            async def told_of_them() -> bool:
+                return len((await forgetful.ask(path))["instances"]) == 3
+
+            await until(trio, told_of_them)
             forgetful.forgets = {"i/default/missed", "i/default/changed", "i/default/removed"}
             one = trio.replicas[1]
             await asyncio.to_thread(one.call, "PATCH", "/instances/changed", {"weight": 7})
@@ -36,7 +42,6 @@ async def test_a_replica_that_was_not_told_is_put_right_from_the_store(
             await asyncio.to_thread(register, one, "missed", 3600.0)
             await asyncio.to_thread(one.call, "DELETE", "/instances/missed")
             await asyncio.to_thread(register, one, "missed", 3600.0)
-            path = "/services/web/instances?all=true"
             _, wanted = await asyncio.to_thread(one.call, "GET", path)
             wrong = await forgetful.ask(path)
             assert wrong["instances"] != wanted["instances"]

@@ -54,6 +54,7 @@ class Keeping:
         self._requests = Requests(access, timeout=timing.request)
         self._secret = body.owner_secret if isinstance(body.owner_secret, str) else ""
         self._stopping = False
+        self._busy = False
         self.changed = threading.Condition()
         self.tenure = Tenure(clock(), rng, retry=timing.heartbeat_retry, longest=timing.register_retry_max)
         self.session = Session(access, timing)
@@ -83,6 +84,10 @@ class Keeping:
         self.session.disown()
         self._requests.disown()
 
+    def settled(self) -> bool:
+        """Whether nothing is on its way, nor about to be: what was asked for last has been answered, and taken back if need be."""
+        return not self._busy and self.tenure.due(self._clock()) is None
+
     # --- one thread
 
     def keep_lease(self) -> None:
@@ -98,9 +103,12 @@ class Keeping:
     def _next_task(self) -> Task | None:
         """What is due, as soon as something is. None: stop."""
         with self.changed:
+            self._busy = False
+            self.changed.notify_all()
             while not self._stopping:
                 now = self._clock()
                 if task := self.tenure.due(now):
+                    self._busy = True
                     return task
                 deadline = self.tenure.next_deadline()
                 self.changed.wait(None if deadline is None else deadline - now)

@@ -150,12 +150,17 @@ class Registrar:
             return Drained(safe=False, error=str(error))
 
     def deregister(self) -> None:
-        """Gone from the registry, and never registered again. Raises `Unreachable`; the lease then ends by itself."""
+        """Gone from the registry, and never registered again. Raises `Unreachable`; the lease then ends by itself.
+
+        A registration that is on its way is waited for, `close` seconds at most: it is taken back when it is granted."""
         kept = self._keeping
         with kept.changed:
             registered = kept.tenure.generation and not kept.tenure.over
+            on_its_way = kept.tenure.state == "registering"
             kept.tenure.leave()
             kept.changed.notify_all()
+            if on_its_way:
+                kept.changed.wait_for(kept.settled, self._timing.close)
         try:
             if registered:
                 self._send(kept.of_instance("DELETE"))
