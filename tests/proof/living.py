@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import logging
 import os
 import signal
 import sys
@@ -28,6 +29,14 @@ CALLS: Final = 5
 SETTLE_S: Final = 5.0
 WARM: Final = 2
 """Cycles after which everything is imported and every cache is there."""
+
+
+class Telling(logging.Handler):
+    """In one write, with no lock of a stream: those of `sys.stderr` are not renewed in a child, and whoever was forked while
+    another thread logged would wait for that thread (https://docs.python.org/3/library/os.html#os.fork)."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        os.write(2, f"{self.format(record)}\n".encode())
 
 
 class Failing(Exception):
@@ -121,6 +130,7 @@ def end(url: str, how: str) -> None:
 
 
 def main(url: str, cycles: str, how: str) -> None:
+    logging.basicConfig(handlers=[Telling()], level=logging.WARNING)
     for _ in range(WARM):
         cycle(url)
     before = counted()
