@@ -13,7 +13,7 @@ from tests.httpapi.asking import Answer, Wire, head
 
 from muster.httpapi.problems import NATIVE
 from muster.model.errors import Rejected, Unavailable
-from muster.server.app import Server
+from muster.server.accepting import Server
 from muster.server.settings import Address
 from muster.server.sockets import listening
 from muster.web.access import Gate

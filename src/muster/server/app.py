@@ -3,98 +3,48 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
-import uvicorn
 from msgspec import Struct
 
 from muster import __version__
 from muster.core.guard import Rules
-from muster.eureka import routes as eureka
-from muster.httpapi import openapi
-from muster.httpapi.operations import Operations
-from muster.httpapi.policies import Policies
-from muster.httpapi.problems import NATIVE
-from muster.httpapi.reads import Reads
-from muster.httpapi.routes import routes
-from muster.httpapi.streams import Streams
-from muster.httpapi.writes import Writes
 from muster.model import limits
-from muster.nameserver.server import Nameserver, Sockets
+from muster.nameserver.server import Sockets
 from muster.observe.histogram import Histogram
-from muster.observe.history import History
 from muster.observe.lag import LagMeter
-from muster.observe.metrics import Edge, Metrics
 from muster.probe.probes import Probes
 from muster.registry.prober import Prober
 from muster.registry.registry import Registry
 from muster.registry.replicas.port import Shared
 from muster.registry.store import Store, StoreUnavailable
 from muster.server import descriptors, files, logs, naming, shared, sockets, systemd
-from muster.server.backups import Backups
+from muster.server.accepting import Server, configured
 from muster.server.certificates import Certificates
 from muster.server.config import BadConfig
-from muster.server.consul import consul
 from muster.server.journal import Journal
-from muster.server.moving import SharedBackups
 from muster.server.settings import Address, Settings
 from muster.server.stopping import Stop
+from muster.server.surfaces import SURFACES, Meters, Parts
 from muster.server.tokens import Tokens
 from muster.storage.memory import MemoryStore
 from muster.storage.sqlite import FILE_NAME, SqliteStore, StoreRefused
 from muster.web.access import Gate
-from muster.web.asgi import App
 from muster.web.listener import Listener
-from muster.web.protocol import bound_to
-from muster.web.router import Router, Surface
+from muster.web.router import Router
 
 log = structlog.get_logger("muster")
 
 GC_THRESHOLDS = (10_000, 3, 500)
 """A pass costs about a microsecond an object: these are 10 ms for the young ones, 40 ms for the middle-aged. What lives long is not
 tracked, or was frozen at the start, so a full pass, which is a stall, finds little and is rare."""
-
-
-class Server(uvicorn.Server):
-    """uvicorn without its signal handling: the stop is ours, in our order. `accepting` is set once it accepts connections.
-
-    uvicorn begins the same way, but leaves a TLS handshake as long as the loop does, a minute.
-    """
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.accepting = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        loop, config = asyncio.get_running_loop(), self.config
-        self.servers = [
-            await loop.create_server(
-                self._connection,
-                sock=each,
-                ssl=config.ssl,
-                ssl_handshake_timeout=limits.TLS_HANDSHAKE_S if config.is_ssl else None,
-                backlog=config.backlog,
-            )
-            for each in sockets or ()
-        ]
-        self.started = True
-        self.accepting.set()
-
-    def _connection(self) -> asyncio.Protocol:
-        protocol = self.config.http_protocol_class
-        return protocol(config=self.config, server_state=self.server_state, app_state={})  # type: ignore[call-arg]
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 class Running(Struct, frozen=True):
@@ -104,26 +54,6 @@ class Running(Struct, frozen=True):
     registry: Registry
     listener: Listener
     dns: Address | None = None
-
-
-class Meters(Struct, frozen=True):
-    """What is measured while it happens; everything else is read when metrics are asked for."""
-
-    lag: LagMeter
-    commit: Histogram
-    propagation: Histogram
-
-
-class Parts(Struct, frozen=True):
-    """What a dialect is made of."""
-
-    settings: Settings
-    registry: Registry
-    listener: Listener
-    store: Store
-    meters: Meters
-    nameserver: Nameserver | None
-    tokens: Tokens | None
 
 
 def serve(settings: Settings) -> int:
@@ -199,7 +129,7 @@ async def running(
         listener.router = Router(surface(parts) for surface in SURFACES)
         meters.lag.start()
         stack.callback(meters.lag.stop)
-        server = Server(_config(settings, listener, certificates))
+        server = Server(configured(settings, listener, certificates))
         await stack.enter_async_context(_serving(server, registry, listener, bound, [tokens, certificates]))
         scheme = "https" if certificates else "http"
         at = sockets.address_of(dns.tcp) if dns else None
@@ -272,82 +202,6 @@ def _gate(settings: Settings, addresses: Sequence[Address], tokens: Tokens | Non
 
 def _no_tokens() -> Sequence[bytes] | None:
     return None
-
-
-def _backups(parts: Parts) -> Backups | SharedBackups | None:
-    if isinstance(parts.store, SqliteStore):
-        return Backups(parts.store)
-    return SharedBackups(parts.store) if parts.settings.shares_store else None
-
-
-def _native(parts: Parts) -> Surface:
-    settings, registry, listener, meters = parts.settings, parts.registry, parts.listener, parts.meters
-    metrics = Metrics(registry, meters.lag, meters.commit, meters.propagation)
-    writes = Writes(registry, dots=settings.dotted_names)
-    streams = Streams(registry, listener)
-    metrics.watch_edge(_edge(listener, streams, writes))
-    if parts.nameserver is not None:
-        metrics.watch_names(naming.counts(parts.nameserver))
-    operations = Operations(
-        registry,
-        listener,
-        streams,
-        metrics,
-        meters.lag,
-        store=str(settings.store.partition("://")[0]),
-        backups=_backups(parts),
-        document=lambda: document,
-        dots=settings.dotted_names,
-    )
-    history = History()
-    registry.on_change(history.note)
-    reads = Reads(registry, listener, streams, history, dots=settings.dotted_names)
-    found = routes(reads, writes, Policies(registry, dots=settings.dotted_names), operations)
-    document = openapi.document(found, __version__)
-    return Surface(NATIVE, tuple(found), ("/",))
-
-
-def _consul(parts: Parts) -> Surface:
-    return consul(parts.registry, parts.listener, parts.settings)
-
-
-def _replicas(parts: Parts) -> Surface:
-    return shared.surface(parts.settings, parts.registry, parts.tokens, __version__)
-
-
-def _edge(listener: Listener, streams: Streams, writes: Writes) -> Edge:
-    return Edge(
-        refused=lambda: listener.refused,
-        refused_registrations=lambda: writes.refused_registrations,
-        lookups=lambda: listener.lookups,
-        streams=lambda: len(listener.pulse),
-        sessions=lambda: streams.sessions,
-        connections=lambda: len(listener),
-    )
-
-
-def _eureka(parts: Parts) -> Surface:
-    return eureka.surface(parts.registry, dots=parts.settings.dotted_names)
-
-
-SURFACES: Sequence[Callable[[Parts], Surface]] = (_native, _consul, _eureka, _replicas)
-"""The dialects on the port; the native one answers where no other does."""
-
-
-def _config(settings: Settings, listener: Listener, certificates: Certificates | None) -> uvicorn.Config:
-    return uvicorn.Config(
-        App(listener),
-        http=bound_to(listener),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        backlog=limits.BACKLOG,
-        timeout_graceful_shutdown=max(int(settings.stop_within * limits.STOP_REQUESTS_SHARE), 1),
-        ssl_context_factory=(lambda config, default: certificates.context) if certificates else None,
-    )
 
 
 def _tokens(settings: Settings) -> Tokens | None:
