@@ -1,5 +1,6 @@
 """Whom calls go to, and what failed ones change."""
 
+import ssl
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -268,6 +269,8 @@ def test_who_is_not_listed_any_more_is_not_picked_even_while_the_picker_waits_to
         (ConnectionResetError(104, "reset"), Outcome.RESET),
         (EOFError(), Outcome.RESET),
         (TimeoutError(), Outcome.TIMEOUT),
+        (ssl.SSLCertVerificationError(1, "certificate has expired"), Outcome.CONNECT),
+        (ssl.SSLError(1, "decryption failed or bad record mac"), Outcome.RESET),
         (ValueError("the caller's own"), Outcome.CANCELLED),
         (KeyboardInterrupt(), Outcome.CANCELLED),
     ],

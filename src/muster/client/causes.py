@@ -14,6 +14,11 @@ _UNREACHABLE: Final = frozenset(
     {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.EADDRNOTAVAIL}
 )
 
+_UNCONNECTED: Final = frozenset({"gaierror", "herror", "SSLCertVerificationError"})
+"""No address for the name, or nobody whom we trust there. By the classes' names: `socket` and `ssl` are needed for nothing else here."""
+_BROKEN: Final = frozenset({"SSLError", "SSLEOFError", "SSLZeroReturnError", "SSLSyscallError"})
+"""TLS failed, in its handshake or later: nobody can tell whether the request was seen."""
+
 
 def of_exception(error: BaseException) -> Outcome:
     """What an exception says of the instance: its first cause that is the network's counts. One without such a cause, and one
@@ -32,14 +37,9 @@ def _of_network(error: Exception) -> Outcome | None:
     match error:
         case TimeoutError():
             return Outcome.TIMEOUT
-        case OSError(errno=number) if number in _UNREACHABLE or _unnamed(error):
+        case OSError(errno=number) if number in _UNREACHABLE or type(error).__name__ in _UNCONNECTED:
             return Outcome.CONNECT
         case ConnectionError() | EOFError():
             return Outcome.RESET
         case _:
-            return None
-
-
-def _unnamed(error: Exception) -> bool:
-    """No address for the name. By the class's name, for `socket` is not needed for anything else here."""
-    return type(error).__name__ in ("gaierror", "herror")
+            return Outcome.RESET if type(error).__name__ in _BROKEN else None

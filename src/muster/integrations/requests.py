@@ -11,6 +11,7 @@ are the policy's, not urllib3's. `response.endpoint` tells who answered.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 import requests  # noqa: TID251 - the client that this is for
 from msgspec import Struct
 from requests.adapters import HTTPAdapter  # noqa: TID251
-from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError, SSLError
 
 from muster.client.discovery import Discovery
 from muster.client.errors import NoEndpoint
@@ -100,7 +101,7 @@ class _Answered(Struct, frozen=True):
 def outcome(error: Exception) -> Outcome | None:
     """What an exception of requests' says of the instance. None: it is not one of those."""
     match error:
-        case requests.ConnectTimeout() | requests.exceptions.SSLError():
+        case requests.ConnectTimeout():
             return Outcome.CONNECT
         case requests.Timeout():
             return Outcome.TIMEOUT
@@ -113,8 +114,11 @@ def outcome(error: Exception) -> Outcome | None:
 
 
 def _never_connected(error: requests.ConnectionError) -> bool:
+    """So that nothing was sent. When TLS fails otherwise, nobody can tell whether that was before the request or after it."""
     cause = error.args[0] if error.args else None
-    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, _UNCONNECTED)
+    reason = cause.reason if isinstance(cause, MaxRetryError) else None
+    untrusted = isinstance(reason, SSLError) and isinstance(reason.args[0], ssl.SSLCertVerificationError)
+    return untrusted or isinstance(reason, _UNCONNECTED)
 
 
 def _addressed(request: requests.PreparedRequest, step: Send) -> requests.PreparedRequest:

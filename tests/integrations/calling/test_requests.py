@@ -1,11 +1,17 @@
 """requests, over real sockets."""
 
+import os
+import socket
+import ssl
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests  # noqa: TID251 - what is tested
+import trustme
 from tests.integrations.calling.conftest import Found, Web
 from tests.integrations.calling.instances import closed_port
 from tests.integrations.calling.test_transports import policy
@@ -24,7 +30,7 @@ def session() -> Iterator[Open]:
 
         def start(discovery: Discovery, **options: Any) -> requests.Session:
             opened = stack.enter_context(requests.Session())
-            for prefix in ("http+svc://", "http://web.svc"):
+            for prefix in ("http+svc://", "https+svc://", "http://web.svc"):
                 opened.mount(prefix, Adapter(discovery, **options))
             return opened
 
@@ -70,6 +76,70 @@ def test_nobody_to_call_is_a_connection_error_that_says_why(find: Found, session
     with pytest.raises(requests.ConnectionError, match="no instance of this name") as caught:
         session(find()).get(URL)
     assert isinstance(caught.value.__cause__, NoEndpoint)
+
+
+class Untrue:
+    """A TLS server that begins to answer, and then breaks the answer's encryption. `asked`: how many requests it has read."""
+
+    def __init__(self) -> None:
+        self.authority = trustme.CA()
+        self.asked = 0
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.authority.issue_cert("127.0.0.1", "web").configure_cert(self._context)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                raw, _ = self._listener.accept()
+                with (
+                    suppress(OSError),
+                    socket.socket(fileno=os.dup(raw.fileno())) as beneath,
+                    self._context.wrap_socket(raw, server_side=True) as sock,
+                ):
+                    request = b""
+                    while not request.endswith(b"order") and (part := sock.recv(65536)):
+                        request += part
+                    self.asked += 1
+                    sock.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n")
+                    beneath.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))  # a record that nobody encrypted
+
+
+@pytest.fixture
+def untrue(registry: FakeRegistry) -> Iterator[Untrue]:
+    with closing(Untrue()) as server:
+        for name in ("one", "other"):
+            registry.add("web", port=server.port, id=name)
+        yield server
+
+
+def post(session: requests.Session, **options: Any) -> None:
+    with pytest.raises(requests.exceptions.SSLError):
+        session.post("https+svc://web/", data=b"order", **options)
+
+
+def test_whoever_is_not_trusted_was_sent_nothing_and_another_is_tried(
+    untrue: Untrue, find: Found, session: Open
+) -> None:
+    discovery = find(policy(num_retries=1))
+    post(session(discovery))
+    assert discovery.status().services["web"].calls[""].attempts == 2
+    assert untrue.asked == 0
+
+
+def test_an_answer_whose_encryption_breaks_may_have_been_meant(
+    untrue: Untrue, find: Found, session: Open, tmp_path: Path
+) -> None:
+    """It was sent once, and is not sent again."""
+    untrue.authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    post(session(find(policy(num_retries=1))), verify=str(tmp_path / "ca.pem"))
+    assert untrue.asked == 1
 
 
 def test_nothing_is_under_way_afterwards(web: Web, find: Found, session: Open) -> None:
