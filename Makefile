@@ -2,7 +2,7 @@
 
 PYTHON ?=
 SEEDS ?= 2000
-WORKERS ?= 2
+WORKERS ?= 3
 ARGS ?=
 
 BIN := .venv/bin
