@@ -55,7 +55,7 @@ async def test_what_was_registered_elsewhere_is_not_unknown(ask: tuple[str, obje
         assert await put(a, "agent/service/register", SERVICE) == 200
         assert await b.ask("PUT", f"/v1/agent/{ask[0]}", ask[1]) == (
             500,
-            "No cluster leader: this replica has not seen the instance's last change yet",
+            "No cluster leader: this replica has not seen its last change yet",
         )
 
 

@@ -54,6 +54,27 @@ async def test_it_says_that_another_one_is_to_be_asked(tmp_path: Path) -> None:
             assert gone[0] == 204
 
 
+POLICY = {"balancer": {"name": "random"}}
+
+
+async def test_it_does_not_deny_a_traffic_policy(tmp_path: Path) -> None:
+    with Trio(tmp_path) as trio:
+        async with fourth(trio) as behind:
+            path = "/policies/web"
+            assert (await behind.call("DELETE", path))[1]["code"] == "unknown_policy"
+            behind.store.hears.clear()
+            wrote = await asyncio.to_thread(trio.replicas[0].call, "PUT", path, POLICY)
+            assert wrote[0] == 200
+            assert (await behind.call("DELETE", path))[1]["code"] == "try_another"
+            behind.store.hears.set()
+
+            async def gone() -> bool:
+                return (await behind.call("DELETE", path))[0] == 204
+
+            await until(trio, gone)
+            assert (await behind.call("DELETE", path))[1]["code"] == "unknown_policy"
+
+
 ASKED_OTHERWISE = [
     ("PUT", "/eureka/apps/WEB/web-1"),
     ("PUT", "/eureka/apps/WEB/web-1/status?value=UP"),

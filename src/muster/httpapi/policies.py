@@ -35,12 +35,12 @@ class Policies:
         request.only()
         service = self._service(request)
         document = wire.encode(wire.decode(request.body))
-        held = await self._registry.policies.put(service, document, _expected(request))
+        held = await self._registry.put_policy(service, document, _expected(request))
         return _answer(service, held)
 
     async def remove(self, request: Request) -> Response:
         request.only()
-        await self._registry.policies.remove(self._service(request), _expected(request))
+        await self._registry.remove_policy(self._service(request), _expected(request))
         return NO_CONTENT
 
     def _service(self, request: Request) -> ServiceKey:

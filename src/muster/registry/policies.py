@@ -51,7 +51,7 @@ class PolicyFix(Struct, frozen=True):
     @property
     def key(self) -> str:
         """The store's."""
-        return _key(self.service)
+        return key_of(self.service)
 
 
 class Policies:
@@ -107,21 +107,18 @@ class Policies:
 
     def wrong(self, records: Iterable[Stored], loaded: int) -> list[PolicyFix]:
         """What is held otherwise than the store had it at the revision `loaded`, and has not changed since."""
-        stored = {
-            _service(each.key): Held(each.value, each.revision)
-            for each in records
-            if each.key.startswith(POLICIES)
-        }
-        there = {service: held for service, held in self._held.items() if held.document is not None}
-        return [
-            PolicyFix(service, self.latest(service), stored.get(service))
-            for service in stored.keys() | there.keys()
-            if there.get(service) != stored.get(service) and not self._changed_since(service, loaded)
-        ]
+        stored = {_service(each.key): _stored(each) for each in records if each.key.startswith(POLICIES)}
+        services = stored.keys() | self._held.keys()
+        return [fix for service in services for fix in self._wrong(service, stored.get(service), loaded)]
 
-    def _changed_since(self, service: ServiceKey, revision: int) -> bool:
+    def wrong_at(self, key: str, stored: Stored | None, loaded: int) -> list[PolicyFix]:
+        """The same of the policy at this key of the store's."""
+        return self._wrong(_service(key), _stored(stored) if stored else None, loaded)
+
+    def _wrong(self, service: ServiceKey, stored: Held | None, loaded: int) -> list[PolicyFix]:
         held = self.latest(service)
-        return held is not None and held.revision > revision
+        changed_since = held is not None and held.revision > loaded
+        return [PolicyFix(service, held, stored)] if self.get(service) != stored and not changed_since else []
 
     def put_right(self, revision: int, fixes: Iterable[PolicyFix]) -> list[PolicyFix]:
         """Hold what the store has, from `revision` on. Those that were still as they were found wrong."""
@@ -144,6 +141,11 @@ class Policies:
         held = self._held.get(service)
         return held if held is not None and held.document is not None else None
 
+    def at(self, key: str) -> int:
+        """The revision of the policy at this key of the store's, 0 for none."""
+        held = self.get(_service(key))
+        return held.revision if held else 0
+
     # --- Writes -----------------------------------------------------------------------------------------------------
 
     async def put(self, service: ServiceKey, document: bytes, expected: int | None) -> Held:
@@ -156,7 +158,7 @@ class Policies:
             if known is None and sum(h.document is not None for h in self._held.values()) >= limits.SERVICES:
                 raise Rejected("limit_reached", f"{limits.SERVICES} services have policies", field="service")
             await self._commit(service, document, known)
-            return self._held[service]
+            return self._held.get(service, Held(None, 0))
 
     async def remove(self, service: ServiceKey, expected: int | None) -> None:
         """Raises `Rejected` (`unknown_policy`, `changed_meanwhile`), `Unavailable`."""
@@ -176,9 +178,11 @@ class Policies:
 
     async def _commit(self, service: ServiceKey, document: bytes | None, known: Held | None) -> None:
         """Return when it is committed and applied. The same write is tried until its fate is known: if it was committed, its
-        own guard refuses the second time. Where that takes too long, whoever asked is sent away to ask again."""
-        write = Write(_key(service), document, known.revision if known else 0)
+        own guard refuses the second time; the first time it is somebody else's write that does. Where that takes too long, whoever
+        asked is sent away to ask again."""
+        write = Write(key_of(service), document, known.revision if known else 0)
         batch = Batch(self._new_op(), (write,))
+        unsure = False
         for wait in limits.LOST_ANSWER_WAITS_S:
             try:
                 outcome = await self._store.commit(batch)
@@ -190,12 +194,12 @@ class Policies:
                 case Conflict():
                     if self._seen.saw(batch.op) is not None:
                         return None
-                    if self.get(service) != known:
+                    if not unsure or self.get(service) != known:
                         raise Rejected(
                             "changed_meanwhile", f"somebody else wrote the policy of {service.name!r}"
                         )
                 case Unknown():
-                    pass
+                    unsure = True
             await asyncio.sleep(wait)
         raise Unavailable(
             "store_unavailable", "what became of the write is not known yet", retry_after=limits.WRITE_AGAIN_S
@@ -212,8 +216,13 @@ def _term(service: ServiceKey, held: Held) -> int:
     return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "big")
 
 
-def _key(service: ServiceKey) -> str:
+def key_of(service: ServiceKey) -> str:
+    """Where the store has its policy."""
     return f"{POLICIES}{service.namespace}/{service.name}"
+
+
+def _stored(stored: Stored) -> Held:
+    return Held(stored.value, stored.revision)
 
 
 def _service(key: str) -> ServiceKey:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from random import Random, SystemRandom
 from typing import TypeVar
 
@@ -28,8 +29,10 @@ from muster.registry.clock import Clock
 from muster.registry.drain import Subscribers
 from muster.registry.following import Following
 from muster.registry.hub import Hub
+from muster.registry.layout import INSTANCES
 from muster.registry.outcomes import Outcomes
-from muster.registry.policies import Policies
+from muster.registry.policies import Held, Policies
+from muster.registry.policies import key_of as policy_key
 from muster.registry.prober import Prober
 from muster.registry.readings import Figures, Standing
 from muster.registry.replicas.port import Shared
@@ -219,7 +222,28 @@ class Registry:
     ) -> T:
         """What `ask` says of the record at `key`. Where others write too, a refusal, and what was not `written`, only if the store
         confirms what it rests on. Raises `Rejected` or `Unavailable`."""
-        return await (self.replicas.sure(key, ask, written) if self.replicas else ask())
+        return await (self.replicas.sure(INSTANCES + key, ask, written) if self.replicas else ask())
+
+    async def put_policy(self, service: ServiceKey, document: bytes, expected: int | None) -> Held:
+        """See `Policies.put`. Raises `Rejected`, `Unavailable`."""
+        if self.replicas is None:
+            return await self.policies.put(service, document, expected)
+        seen = 0
+
+        def put() -> Awaitable[Held]:
+            nonlocal seen
+            seen = self.revision
+            return self.policies.put(service, document, expected)
+
+        # One that is later than what we had seen was written just now, or told by the store since.
+        return await self.replicas.sure(policy_key(service), put, lambda held: held.revision > seen)
+
+    async def remove_policy(self, service: ServiceKey, expected: int | None) -> None:
+        """See `Policies.remove`. Raises `Rejected`, `Unavailable`."""
+        if self.replicas is None:
+            return await self.policies.remove(service, expected)
+        remove = partial(self.policies.remove, service, expected)
+        return await self.replicas.sure(policy_key(service), remove, lambda gone: True)
 
     async def found(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What `ask` says of what it finds here by anything but a record's key. Where others write too, a refusal only when it has

@@ -7,6 +7,7 @@ import pytest
 from tests.registry.replicas.pair import STORE, Pair, pair
 
 from muster.core.commands import Amend, Deregister, Drain, PutCheck
+from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.registry.registry import Registry
@@ -98,6 +99,69 @@ async def test_without_the_store_nobody_is_refused(ask: Asks) -> None:
     async with pair() as two:
         two.network.link("b", STORE).sever()
         assert await code(ask(two.registries["b"], 0)) == "try_another"
+
+
+WEB = ServiceKey("default", "web")
+OLD, NEW = b'{"a":1}', b'{"a":2}'
+STEERS: dict[str, Asks] = {
+    "write": lambda at, revision: at.put_policy(WEB, NEW, revision),
+    "remove": lambda at, revision: at.remove_policy(WEB, revision),
+}
+every_steer = pytest.mark.parametrize("steer", STEERS.values(), ids=STEERS)
+
+
+@every_steer
+@pytest.mark.parametrize(("late", "said"), [(limits.CATCH_UP_S / 2, "done"), (3600.0, "try_another")])
+@in_virtual_time
+async def test_a_policy_that_was_written_elsewhere_is_not_unknown_nor_another_one(
+    steer: Asks, late: float, said: str
+) -> None:
+    async with pair() as two:
+        b = deaf(two, late)
+        held = await two.registries["a"].put_policy(WEB, OLD, None)
+        assert await code(steer(b, held.revision)) == said
+
+
+@in_virtual_time
+async def test_a_policy_that_was_removed_elsewhere_is_not_there_already() -> None:
+    async with pair() as two:
+        a = two.registries["a"]
+        await a.put_policy(WEB, NEW, None)
+        await asyncio.sleep(1.0)
+        b = deaf(two, limits.CATCH_UP_S / 2)
+        await a.remove_policy(WEB, None)
+        held = await b.put_policy(WEB, NEW, None)
+        assert a.policies.get(WEB) == held
+
+
+@in_virtual_time
+async def test_whoever_writes_whatever_is_there_is_not_refused_for_being_late() -> None:
+    async with pair() as two:
+        b = deaf(two, limits.CATCH_UP_S / 2)
+        await two.registries["a"].put_policy(WEB, OLD, None)
+        assert (await b.put_policy(WEB, NEW, None)).document == NEW
+
+
+@every_steer
+@in_virtual_time
+async def test_what_is_so_of_a_policy_is_refused(steer: Asks) -> None:
+    async with pair() as two:
+        a, b = two.registries.values()
+        held = await a.put_policy(WEB, OLD, None)
+        assert await code(steer(b, held.revision - 1)) == "changed_meanwhile"
+        assert await code(b.remove_policy(ServiceKey("default", "other"), None)) == "unknown_policy"
+
+
+@every_steer
+@in_virtual_time
+async def test_a_policy_of_which_it_was_never_told_is_put_right_first(steer: Asks) -> None:
+    forgets = {"p/default/web"}
+    async with pair(lambda entry: entry.key in forgets) as two:
+        held = await two.registries["a"].put_policy(WEB, OLD, None)
+        await asyncio.sleep(1.0)
+        forgets.clear()
+        async with asyncio.timeout(limits.COMPARE_EVERY_S / 2):
+            assert await code(steer(two.registries["b"], held.revision)) == "done"
 
 
 @in_virtual_time

@@ -4,7 +4,7 @@ A write is confirmed by its guards: the store compares the record with what the 
 nothing to do, is written nowhere; said by a replica that is behind it would be wrong: 404 for an instance that another replica has
 registered, 409 for one that was registered again. So the record is read from the store, with its majority, before either is told.
 Where the store has another one, this replica catches up with it and decides again, or says `try_another`. What it should have been
-told of and was not is put right first: there is no catching up with that.
+told of and was not is put right first: there is no catching up with that. Traffic policies are records like others.
 
 Who looks for something without knowing its record's key (a check, by its id on a node) finds it, or not, in what is held here: that is
 confirmed by the revision of the store's last transaction.
@@ -18,7 +18,6 @@ from typing import TypeVar
 
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
-from muster.registry.layout import INSTANCES
 from muster.registry.seen import Seen
 from muster.registry.store import SharedStore, StoreUnavailable
 
@@ -26,14 +25,19 @@ from .repairs import Repairs
 
 T = TypeVar("T")
 
-OF_THE_RECORD = frozenset({"unknown_instance", "superseded", "not_owner", "unknown_check", "draining"})
+OF_THE_RECORD = frozenset(
+    {
+        *("unknown_instance", "superseded", "not_owner", "unknown_check", "draining"),
+        *("unknown_policy", "changed_meanwhile"),
+    }
+)
 """Codes of refusals that rest on what is held of the record; the others would be the same anywhere."""
 COME_AGAIN_S = 1.0
-BEHIND = "this replica has not seen the instance's last change yet"
+BEHIND = "this replica has not seen its last change yet"
 
 
 class Certainty:
-    """`held` is the revision of a record as it is held here, 0 for none."""
+    """`held` is the revision of a record as it is held here, 0 for none. Keys are the store's."""
 
     def __init__(self, store: SharedStore, seen: Seen, held: Callable[[str], int], repairs: Repairs) -> None:
         self._store = store
@@ -80,7 +84,7 @@ class Certainty:
     async def _confirmed(self, key: str, before: int) -> bool:
         """Whether the store has the record as it was held before it was decided. If not, hold it as the store does."""
         try:
-            stored = await self._store.read(INSTANCES + key)
+            stored = await self._store.read(key)
         except StoreUnavailable as error:
             raise Unavailable("try_another", str(error), retry_after=COME_AGAIN_S) from None
         if (stored.revision if stored else 0) == before:

@@ -20,7 +20,7 @@ from muster.core.machine import Machine
 from muster.core.state import Change, Entry, ServiceKey
 from muster.model import limits
 from muster.model import record as records
-from muster.registry.layout import INSTANCES
+from muster.registry.layout import INSTANCES, POLICIES
 from muster.registry.policies import Held, Policies, PolicyFix
 from muster.registry.seen import Seen
 from muster.registry.store import (
@@ -135,20 +135,29 @@ class Repairs:
         return True
 
     async def reread(self, key: str) -> None:
-        """Return when this record is held as the store has it, or as it was changed since. Raises `StoreUnavailable`, `TimeoutError`.
+        """Return when the record at this key of the store's is held as there, or as it was changed since.
+
+        Raises `StoreUnavailable`, `TimeoutError`.
 
         Only what is certain to be wrong is put right: what the state should have been told of by the revision `before`, and was not.
         """
         epoch, before = self._machine.state.epoch, await self._store.head()
-        stored = await self._store.read(INSTANCES + key)
+        stored = await self._store.read(key)
         await self._seen.until(await self._store.head())
-        held = self._machine.state.get(key)
-        if stored is not None:
-            fixes = self._missed(key, stored, Loaded([stored], before, epoch))
-        else:
-            fixes = [_not_there(held)] if held is not None and stale(held, 0, before) else []
+        found = self._wrong_policy if key.startswith(POLICIES) else self._wrong_instance
+        fixes = found(key, stored, before)
         if fixes and self._machine.state.epoch == epoch:
             await self._prepare(fixes)
+
+    def _wrong_policy(self, key: str, stored: Stored | None, loaded: int) -> Sequence[Fix | PolicyFix]:
+        return self._policies.wrong_at(key, stored, loaded)
+
+    def _wrong_instance(self, key: str, stored: Stored | None, loaded: int) -> Sequence[Fix | PolicyFix]:
+        key = key.removeprefix(INSTANCES)
+        if stored is not None:
+            return self._missed(key, stored, loaded)
+        held = self._machine.state.get(key)
+        return [_not_there(held)] if held is not None and stale(held, 0, loaded) else []
 
     async def _wrong(self, loaded: Loaded) -> list[Fix | PolicyFix]:
         """What is not held as it was at the revision of the load, and has not changed since."""
@@ -158,7 +167,7 @@ class Repairs:
             for stored in some:
                 if stored.key.startswith(INSTANCES):
                     there.add(key := stored.key.removeprefix(INSTANCES))
-                    fixes += self._missed(key, stored, loaded)
+                    fixes += self._missed(key, stored, loaded.revision)
             await asyncio.sleep(0)
         for entries in slices(list(self._machine.state.entries()), limits.COMPARE_SLICE):
             gone = (entry for entry in entries if entry.key not in there)
@@ -166,12 +175,12 @@ class Repairs:
             await asyncio.sleep(0)
         return fixes if self._machine.state.epoch == loaded.epoch else []
 
-    def _missed(self, key: str, stored: Stored, loaded: Loaded) -> list[Fix]:
+    def _missed(self, key: str, stored: Stored, loaded: int) -> list[Fix]:
         held = self._machine.state.get(key)
-        if not stale(held, stored.revision, loaded.revision):
+        if not stale(held, stored.revision, loaded):
             return []
         record = records.decode(stored.value)
-        if held is None and removed(self._machine.feed, record, loaded.revision):
+        if held is None and removed(self._machine.feed, record, loaded):
             return []
         return [Fix(key, held, record, stored.revision)]
 

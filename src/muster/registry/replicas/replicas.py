@@ -16,6 +16,7 @@ from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.model.errors import Unavailable
 from muster.registry.drain import Subscribers, together
+from muster.registry.layout import INSTANCES, POLICIES
 from muster.registry.policies import Policies
 from muster.registry.seen import Seen
 from muster.registry.store import Changes, Guard, Stored
@@ -56,6 +57,7 @@ class Replicas:
         self._store = shared.store
         self._registry = registry
         self._machine = machine
+        self._policies = policies
         self._readers = registry.subscribers
         self._seen = seen
         self.peers = shared.peers
@@ -132,7 +134,7 @@ class Replicas:
             )
 
     async def sure(self, key: str, ask: Callable[[], Awaitable[T]], written: Callable[[T], bool]) -> T:
-        """What `ask` says of the record at `key`: see `Certainty`. Raises `Rejected`, `Unavailable`."""
+        """What `ask` says of the record at this key of the store's: see `Certainty`. Raises `Rejected`, `Unavailable`."""
         self.insist()
         return await self._certainty.of(key, ask, written)
 
@@ -151,12 +153,14 @@ class Replicas:
         cannot be done now is left to the comparison with other replicas."""
         for key in keys:
             try:
-                await self._certainty.reread(key)
+                await self._certainty.reread(INSTANCES + key)
             except Unavailable:
                 return
 
     def _held(self, key: str) -> int:
-        entry = self._machine.state.get(key)
+        if key.startswith(POLICIES):
+            return self._policies.at(key)
+        entry = self._machine.state.get(key.removeprefix(INSTANCES))
         return entry.revision if entry else 0
 
     def guards(self, command: Command) -> tuple[Guard, ...]:
