@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.disk import fill, small_disk
 from tests.faults.beating import beating
 from tests.httpapi.asking import Answer, Caller
 from tests.httpapi.streaming import Stream
-from tests.parts import require
 
 from muster.registry.store import Batch
 from muster.storage.memory import MemoryStore
@@ -23,25 +22,8 @@ from muster.wire.events import AliveEvent, UpsertEvent
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """Of two megabytes."""
-    require("tmpfs")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
-    try:
+    with small_disk(tmp_path / "disk") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def fill(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return ballast
 
 
 def until_refused(caller: Caller) -> Answer:

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,12 +20,13 @@ PATIENCE_S = 30.0
 
 
 class Render:
-    """`lines` of its stderr, all of them so far; the next one is waited for with `said`."""
+    """`lines` of its stderr, all of them so far, each after the seconds since it was started; the next one is waited for with `said`."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
         self.lines: list[str] = []
         self._unread: queue.Queue[str] = queue.Queue()
+        self._began = time.monotonic()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -51,7 +53,7 @@ class Render:
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
-            self.lines.append(line.rstrip("\n"))
+            self.lines.append(f"{time.monotonic() - self._began:7.3f} {line.rstrip()}")
             self._unread.put(self.lines[-1])
 
 
@@ -151,13 +153,14 @@ class Load:
 
     def only(self, *names: str) -> None:
         """Until answers come from each of these, and from nobody else."""
-        for _ in range(100):
+        until = time.monotonic() + PATIENCE_S
+        while time.monotonic() < until:
             with self._news:
                 before = self.answered.copy()
             self.more(100)
             if (self.answered - before).keys() == set(names):
                 return
-        raise AssertionError((names, self.answered))
+        raise AssertionError((names, self.answered, self.failures[:5]))
 
     def _call(self) -> None:
         while not self._stopped.is_set():

@@ -11,15 +11,20 @@ import pytest
 from muster.cli.rendering import file
 
 
-def test_a_file_is_written_once_for_one_content(tmp_path: Path) -> None:
+def test_a_file_is_replaced_by_another(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    assert file.replace(out, "a")
+    file.replace(out, "a")
     before = out.stat()
-    assert not file.replace(out, "a")
-    assert out.stat().st_mtime_ns == before.st_mtime_ns
-    assert file.replace(out, "b")
+    file.replace(out, "b")
     assert (out.read_text(), out.stat().st_ino != before.st_ino) == ("b", True)
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_what_it_holds_is_compared_whole(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert not file.holds(out, "")
+    out.write_text("dü")
+    assert [file.holds(out, text) for text in ("dü", "d", "", "du\u0308")] == [True, False, False, False]
 
 
 def test_mode_and_links_stay(tmp_path: Path) -> None:
@@ -27,7 +32,7 @@ def test_mode_and_links_stay(tmp_path: Path) -> None:
     real.write_text("old")
     real.chmod(0o640)
     link.symlink_to(real)
-    assert file.replace(link, "new")
+    file.replace(link, "new")
     assert link.is_symlink()
     assert (real.read_text(), real.stat().st_mode & 0o777) == ("new", 0o640)
 
@@ -40,7 +45,7 @@ def test_what_is_no_file_is_neither_replaced_nor_read(tmp_path: Path, kind: str)
     else:
         out.symlink_to("/dev/zero")
     with pytest.raises(OSError, match="is no file"):
-        file.replace(out, "x")
+        file.holds(out, "x")
     assert not out.is_file()
     assert list(tmp_path.iterdir()) == [out]
 
@@ -50,7 +55,7 @@ def test_links_in_a_circle_are_said(tmp_path: Path) -> None:
     out.symlink_to(other)
     other.symlink_to(out)
     with pytest.raises(OSError, match="symbolic links"):
-        file.replace(out, "x")
+        file.holds(out, "x")
 
 
 def test_a_file_that_does_not_fit_leaves_the_old_one(tmp_path: Path) -> None:

@@ -115,14 +115,29 @@ def test_a_broken_template_says_what_and_where(tmp_path: Path, text: str, proble
     assert "t.j2" in str(caught.value)
 
 
-def test_a_template_that_changed_is_read_again(tmp_path: Path) -> None:
+def test_a_template_that_changed_is_read_again_when_that_is_asked_for(tmp_path: Path) -> None:
+    """Whoever writes it may have come half way."""
     file = tmp_path / "t.j2"
     file.write_text("one")
     template = Template(file)
     web = service_of(bound("a"))
     assert template.render(lambda name: web, []) == "one"
+    file.write_text("")
+    assert template.render(lambda name: web, []) == "one"
     file.write_text("another one")
+    template.reread()
     assert template.render(lambda name: web, []) == "another one"
+
+
+@pytest.mark.parametrize("wrong", ["{{ nonsense(", "{{ nothing.there }}"])
+def test_a_template_that_is_broken_is_read_until_it_is_not(tmp_path: Path, wrong: str) -> None:
+    file = tmp_path / "t.j2"
+    file.write_text(wrong)
+    template = Template(file)
+    with pytest.raises(Broken):
+        template.render(lambda name: service_of(bound("a")), [])
+    file.write_text("mended")
+    assert template.render(lambda name: service_of(bound("a")), []) == "mended"
 
 
 def test_a_template_may_include_its_neighbours(tmp_path: Path) -> None:

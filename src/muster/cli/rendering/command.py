@@ -38,14 +38,15 @@ def run(
 ) -> None:
     """Raises `Failed`. `leaving`: a descriptor that can be read from once we are asked to end; `parting` (s) are left then.
 
-    Our own signals are blocked; the command is started with none blocked, in a session of its own."""
+    Our own signals are blocked; the command is started with none blocked, in a process group of its own. Not in a session of its own,
+    which Linux schedules as a group of its own too: on a busy machine some such commands began seconds late."""
     try:
         pid = os.posix_spawnp(
             words[0],
             words,
             os.environ,
             file_actions=_WORDS_TO_STDERR,
-            setsid=True,
+            setpgroup=0,
             setsigmask=(),
             setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),
         )

@@ -10,12 +10,24 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def replace(file: Path, text: str) -> bool:
-    """Whether it had to be written. A link stays, what it leads to is replaced; mode and owner stay. Raises OSError, also for
-    what is no file: a device or a pipe that stands there is not replaced, nor read."""
-    file, content = Path(os.path.realpath(file)), text.encode()
-    if _holds(file, content):
+def holds(file: Path, text: str) -> bool:
+    """Whether there is nothing to write. Raises OSError, also for what is no file: a device or a pipe that stands there is neither
+    replaced nor read."""
+    try:
+        now = file.stat()
+    except FileNotFoundError:
         return False
+    if stat.S_ISDIR(now.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not stat.S_ISREG(now.st_mode):
+        raise OSError(errno.EINVAL, "is no file")
+    content = text.encode()
+    return now.st_size == len(content) and file.read_bytes() == content
+
+
+def replace(file: Path, text: str) -> None:
+    """A link stays, what it leads to is replaced; mode and owner stay. Raises OSError, and leaves the old file then."""
+    file, content = Path(os.path.realpath(file)), text.encode()
     descriptor, written = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
     try:
         with os.fdopen(descriptor, "wb") as opened:
@@ -29,19 +41,6 @@ def replace(file: Path, text: str) -> bool:
             Path(written).unlink()
         raise
     _sync(file.parent)
-    return True
-
-
-def _holds(file: Path, content: bytes) -> bool:
-    try:
-        now = file.stat()
-    except FileNotFoundError:
-        return False
-    if stat.S_ISDIR(now.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not stat.S_ISREG(now.st_mode):
-        raise OSError(errno.EINVAL, "is no file")
-    return now.st_size == len(content) and file.read_bytes() == content
 
 
 def _like(file: Path, descriptor: int) -> None:

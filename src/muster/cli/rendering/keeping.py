@@ -1,7 +1,8 @@
 """When to look again, and what to do when something fails.
 
 A change begins a window; whatever comes within it goes into one output. A command that failed is owed: it is run again until it
-succeeds, whether the file changes meanwhile or not. Every trouble is said once, when it begins.
+succeeds, whether the file changes meanwhile or not, by us or by who comes after us (`debt.py`). Every trouble is said once, when
+it begins.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from muster.client.discovery import Discovery
 from muster.model import limits
 
 from . import command, file
+from .debt import Debt
 from .template import Broken, Template
 from .world import NotKnown, Service, service_of
 
@@ -42,7 +44,7 @@ class Keeper:
         self._news = threading.Event()
         self._stopped = threading.Event()
         self._trouble = ""
-        self._owed = False
+        self._debt = Debt(plan.out)
         self._leaving = os.eventfd(0)
 
     def stop(self) -> None:
@@ -52,6 +54,8 @@ class Keeper:
         self._news.set()
 
     def look_again(self) -> None:
+        """From another thread: at the template too."""
+        self._template.reread()
         self._news.set()
 
     def keep(self) -> None:
@@ -93,12 +97,17 @@ class Keeper:
 
     def _render(self) -> None:
         text = self._template.render(self._look, self._plan.services)
-        if file.replace(self._plan.out, text):
-            self._say(f"{self._plan.out} written")
-            self._owed = True
-        if self._owed and self._plan.command:
+        if not file.holds(self._plan.out, text):
+            self._write(text)
+        if self._debt.owed and self._plan.command:
             command.run(self._plan.command, leaving=self._leaving)
-        self._owed = False
+            self._debt.settle()
+
+    def _write(self, text: str) -> None:
+        if self._plan.command:
+            self._debt.incur()
+        file.replace(self._plan.out, text)
+        self._say(f"{self._plan.out} written")
 
     def _look(self, name: str) -> Service:
         return service_of(self._discovery.mirror(name))

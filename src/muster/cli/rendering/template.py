@@ -53,7 +53,8 @@ class Broken(Exception):
 
 
 class Template:
-    """`file`, read again when it has changed; it may include others of its directory. One output may take so many `seconds`."""
+    """`file`, which may include others of its directory. It is read when it is first needed, after `reread`, and as long as it is
+    broken: never because it has changed, for whoever is writing it may have come half way. One output may take so many `seconds`."""
 
     def __init__(self, file: Path, seconds: float = limits.RENDER_TEMPLATE_S) -> None:
         self._file = file
@@ -66,16 +67,31 @@ class Template:
             trim_blocks=True,
             lstrip_blocks=True,
             keep_trailing_newline=True,
-            auto_reload=True,
+            auto_reload=False,
         )
         self._environment.filters.update(FILTERS)
+        self._outdated = False
 
     def __repr__(self) -> str:
         return f"<Template {self._file}>"
 
+    def reread(self) -> None:
+        """From any thread: what is on disk from now on."""
+        self._outdated = True
+
     def render(self, look: Look, named: Sequence[str]) -> str:
         """The whole output. `look` finds a service by name; `named` are those that `services` lists. Raises `Broken`, and what
         `look` raises."""
+        if self._outdated and self._environment.cache is not None:
+            self._outdated = False
+            self._environment.cache.clear()
+        try:
+            return self._rendered(look, named)
+        except Broken:
+            self._outdated = True
+            raise
+
+    def _rendered(self, look: Look, named: Sequence[str]) -> str:
         try:
             with at_most(self._seconds, "the template"):
                 template = self._environment.get_template(self._file.name)
