@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.integrations.calling.instances import Instance
+from tests.integrations.calling.traced import Traced
 
 from muster.client import Discovery
 from muster.testing import FakeRegistry
@@ -46,3 +47,8 @@ def find(registry: FakeRegistry) -> Iterator[Found]:
             return discovery
 
         yield start
+
+
+@pytest.fixture
+def traced() -> Traced:
+    return Traced()
