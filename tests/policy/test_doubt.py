@@ -19,7 +19,7 @@ def cut(*outcomes: Outcome, policy: Policy = Policy()) -> Caller:
     return caller
 
 
-LOST = (Outcome.CONNECT, Outcome.TIMEOUT, Outcome.RESET)
+LOST = (Outcome.CONNECT, Outcome.TIMEOUT, Outcome.CONNECT)
 
 
 def test_three_that_cannot_be_reached_speak_for_their_zone() -> None:
@@ -39,6 +39,18 @@ def test_a_success_in_between_says_that_it_is_there() -> None:
 
 def test_an_answer_that_is_a_failure_speaks_for_nobody_else() -> None:
     assert FAR[4].id in cut(*[Outcome.FAILURE] * 4).picked()
+
+
+def test_whoever_resets_a_connection_is_there() -> None:
+    assert FAR[4].id in cut(Outcome.CONNECT, Outcome.CONNECT, Outcome.RESET, Outcome.CONNECT).picked()
+
+
+def test_a_trial_that_finds_somebody_ends_it_whatever_he_says() -> None:
+    caller = cut(*LOST)
+    caller.now += 1.0
+    (tried,) = caller.picked() - HERE
+    caller.call(tried, Outcome.RESET, took=0.0)
+    assert len(caller.picked() - HERE) >= 1
 
 
 def test_one_request_at_a_time_tries_it() -> None:

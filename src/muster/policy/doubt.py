@@ -7,12 +7,17 @@ between, speak for all of them: the zone is passed over, but for one trial at a 
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import structs
 
 from muster.model.resilience import Breaker as Terms
 
 from .breaker import Breaker
 from .outcome import Outcome
+
+UNREACHED: Final = frozenset({Outcome.CONNECT, Outcome.TIMEOUT})
+"""A reset says that somebody is there, and so does any answer."""
 
 
 class Doubt:
@@ -51,7 +56,7 @@ class Doubt:
         return self._breaker.failed(outcome, started, now, of_zone(terms))
 
     def reached(self, started: float) -> bool:
-        """Somebody there answered a request begun at `started`. True if the doubt is over."""
+        """Somebody there was reached by a request begun at `started`. True if the doubt is over."""
         self._missed.clear()
         return self._breaker.succeeded(started)
 

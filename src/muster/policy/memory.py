@@ -22,7 +22,7 @@ from muster.model.policy import Policy
 
 from . import outliers
 from .breaker import Breaker
-from .doubt import Doubt
+from .doubt import UNREACHED, Doubt
 from .endpoint import Target
 from .latency import Latency
 from .outcome import MEANINGS, Outcome
@@ -246,8 +246,11 @@ class Memory:
         terms = self.policy.breaker
         if terms.enabled:
             self._changed_if(peer, peer.breaker.failed(outcome, started, now, terms))
-        if terms.enabled and terms.zone_failures and peer.zone is not None and MEANINGS[outcome].suspect:
-            self._changed_if(peer, peer.zone.missed(id(peer), outcome, started, now, terms))
+        if terms.enabled and terms.zone_failures and peer.zone is not None:
+            if outcome in UNREACHED:
+                self._changed_if(peer, peer.zone.missed(id(peer), outcome, started, now, terms))
+            else:
+                self._changed_if(peer, peer.zone.reached(started))
         if self.policy.outlier_detection.enabled:
             for cause in peer.record.count(MEANINGS[outcome], self.policy.outlier_detection):
                 self._eject(peer, cause, now, rng)
