@@ -5,32 +5,48 @@ from __future__ import annotations
 import pytest
 
 from muster.cli.moving.comparing import Difference, differences
-from muster.cli.moving.copying import Steps, body, steps
+from muster.cli.moving.copying import Present, Steps, body, steps
 from muster.cli.moving.source import ORIGIN, parse
 from muster.model.errors import Rejected
 from muster.testing.builders import instance
 from muster.wire import registration
 
 ORIGINS = "consul://old:8500"
+HERE = ("web", "10.0.9.9", 80)
+COPY, NATIVE, OTHER = Present(ORIGINS, HERE), Present("", HERE), Present("eureka://elsewhere", HERE)
 ONE, TWO = body(instance("a"), ORIGINS, 60.0), body(instance("b"), ORIGINS, 60.0)
 
 
 def test_new_ones_are_registered_known_ones_renewed_gone_ones_removed() -> None:
-    here = {"a": ORIGINS, "gone": ORIGINS, "native": "", "other": "eureka://elsewhere"}
+    here = {"a": COPY, "gone": COPY, "native": NATIVE, "other": OTHER}
     decided = steps({"a": ONE, "b": TWO}, here, {"a": ONE}, ORIGINS)
     assert decided == Steps(register={"b": TWO}, renew=("a",), remove=("gone",), moved=())
 
 
 def test_a_changed_one_is_registered_again() -> None:
-    assert steps({"a": ONE}, {"a": ORIGINS}, {"a": TWO}, ORIGINS).register == {"a": ONE}
+    assert steps({"a": ONE}, {"a": COPY}, {"a": TWO}, ORIGINS).register == {"a": ONE}
 
 
 def test_who_registered_here_itself_is_left_alone() -> None:
-    assert steps({"a": ONE}, {"a": ""}, {"a": ONE}, ORIGINS) == Steps({}, (), (), ("a",))
+    assert steps({"a": ONE}, {"a": NATIVE}, {"a": ONE}, ORIGINS) == Steps({}, (), (), ("a",))
+
+
+def test_who_registered_here_under_another_id_is_known_by_the_address() -> None:
+    itself = {"itself": Present("", ("web", "10.0.0.1", 80))}
+    assert steps({"a": ONE}, itself, {}, ORIGINS) == Steps({}, (), (), ("a",))
+    assert steps({"a": ONE}, {"a": COPY, **itself}, {"a": ONE}, ORIGINS) == Steps({}, (), ("a",), ("a",))
+    elsewhere = {"itself": Present("", ("web", "10.0.0.1", 81))}
+    assert steps({"a": ONE}, elsewhere, {}, ORIGINS).register == {"a": ONE}
+
+
+def test_two_sources_with_the_same_instance_leave_each_others_copies_alone() -> None:
+    """Each would take the other's for the instance itself, and remove its own."""
+    there = {"a": COPY, "b": Present("eureka://elsewhere", ("web", "10.0.0.1", 80))}
+    assert steps({"a": ONE}, there, {"a": ONE}, ORIGINS) == Steps({}, ("a",), (), ())
 
 
 def test_a_source_that_lost_its_memory_takes_nobody_away() -> None:
-    assert steps({}, {"a": ORIGINS}, {"a": ONE}, ORIGINS) == Steps({}, ("a",), (), ())
+    assert steps({}, {"a": COPY}, {"a": ONE}, ORIGINS) == Steps({}, ("a",), (), ())
 
 
 def test_a_copy_is_a_registration_with_its_origin() -> None:

@@ -161,6 +161,42 @@ def test_copies_are_not_copied_again(
     assert there.look("web").ids == ["web-1"]
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_registry_does_not_follow_itself(
+    dialect: str, new: LocalRegistry, here: Caller, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here.register("web", "web-1")
+    itself = source(new, dialect)
+    for options in ([], ["--once"], ["--compare"]):
+        ran = follow(capsys, itself, new, *options)
+        assert (ran.code, "is the registry that would follow it" in ran.err.replace("\n", " ")) == (2, True)
+    assert here.look("web").ids == ["web-1"]
+    assert follow(capsys, itself, new, "--once", "--namespace", "other").code == 0
+    assert len(here.ask("GET", "/v1/services/web/instances?namespace=other").ids) == 1
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_two_that_follow_each_other_know_an_instance_once(
+    dialect: str,
+    old: LocalRegistry,
+    new: LocalRegistry,
+    there: Caller,
+    here: Caller,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Also when it has registered at both, under an id that the dialect does not make."""
+    there.register("web", "web-1", port=1)
+    here.register("api", "api-1", port=2)
+    for _ in range(3):
+        assert follow(capsys, source(old, dialect), new, "--once").code == 0
+        assert follow(capsys, source(new, dialect), old, "--once").code == 0
+    assert [len(one.look(name).ids) for one in (here, there) for name in ("web", "api")] == [1, 1, 1, 1]
+    here.register("web", "web-1", port=1)
+    assert len(here.look("web").ids) == 2
+    assert follow(capsys, source(old, dialect), new, "--once").code == 0
+    assert here.look("web").ids == ["web-1"]
+
+
 def test_what_cannot_be_kept_is_said(
     old: LocalRegistry, new: LocalRegistry, there: Caller, capsys: pytest.CaptureFixture[str]
 ) -> None:

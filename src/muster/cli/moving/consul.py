@@ -22,6 +22,7 @@ from muster.model.instance import Endpoint, Instance
 from muster.wire import registration
 
 from .foreign import Away, Foreign
+from .identity import epoch_of
 from .source import ORIGIN, UNREADABLE, Listing, reason
 
 ITSELF: Final = "consul"
@@ -74,6 +75,9 @@ class ConsulSource:
     def __init__(self, url: SplitResult, origin: str, token: str) -> None:
         self.origin = origin
         self._server = Foreign(url, {"X-Consul-Token": token} if token else {})
+
+    def epoch(self) -> str:
+        return epoch_of(self._server)
 
     def read(self) -> Listing:
         found: dict[str, Instance] = {}

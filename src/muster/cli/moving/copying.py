@@ -1,6 +1,7 @@
 """Which copies to make, renew and remove, decided from what each side lists. Pure.
 
-Whoever is here without our origin registered here itself: it has moved over, and is left alone for good.
+Whoever is here without our origin registered here itself: it has moved over, and is left alone for good. So has one that registered
+here under another id: its address says so, and a copy would give it twice its share.
 """
 
 from __future__ import annotations
@@ -17,6 +18,15 @@ from .source import ORIGIN
 INCARNATION = "copy"
 """Of every copy: a registration of the instance itself always replaces it, and is never replaced by it."""
 Body = dict[str, Any]
+Address = tuple[str, str, int]
+"""Service, host, port."""
+
+
+class Present(Struct, frozen=True):
+    """Somebody who is registered here. `origin`: of a copy, "" of an instance itself."""
+
+    origin: str
+    address: Address
 
 
 class Steps(Struct, frozen=True):
@@ -29,24 +39,29 @@ class Steps(Struct, frozen=True):
 
 
 def steps(
-    theirs: Mapping[str, Body], here: Mapping[str, str], sent: Mapping[str, Body], origin: str
+    theirs: Mapping[str, Body], here: Mapping[str, Present], sent: Mapping[str, Body], origin: str
 ) -> Steps:
-    """`theirs`: what the source lists; `here`: id -> origin of everything registered here ("" for none); `sent`: what was
-    registered last. A source that lists nothing at all has lost its memory, not its instances: nothing is removed."""
-    ours = {id for id, mark in here.items() if mark == origin}
-    moved = {id for id in theirs if id in here and id not in ours}
+    """`theirs`: what the source lists; `here`: everything registered here, by id; `sent`: what was registered last. A source that
+    lists nothing at all has lost its memory, not its instances: nothing is removed."""
+    ours = {id for id, one in here.items() if one.origin == origin}
+    taken = {one.address for one in here.values() if not one.origin}
+    moved = {id for id, body in theirs.items() if (id in here and id not in ours) or _address(body) in taken}
     register = {
         id: body
         for id, body in theirs.items()
         if id not in moved and (id not in ours or sent.get(id) != body)
     }
-    gone = ours - theirs.keys() if theirs else set()
+    gone = (ours - theirs.keys() if theirs else set()) | (ours & moved)
     return Steps(
         register=register,
         renew=tuple(sorted(ours - gone - register.keys())),
         remove=tuple(sorted(gone)),
         moved=tuple(sorted(moved)),
     )
+
+
+def _address(body: Body) -> Address:
+    return body["service"], body["host"], body["endpoints"][0]["port"]
 
 
 def body(instance: Instance, origin: str, ttl: float) -> Body:

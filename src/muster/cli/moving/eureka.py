@@ -14,6 +14,7 @@ from muster.model.errors import Rejected
 from muster.model.instance import Instance
 
 from .foreign import Away, Foreign
+from .identity import epoch_of
 from .source import ORIGIN, UNREADABLE, Listing, reason
 
 
@@ -39,6 +40,12 @@ class EurekaSource:
     def __init__(self, url: SplitResult, origin: str) -> None:
         self.origin = origin
         self._server = Foreign(url)
+        self._native = Foreign(
+            url._replace(path=url.path.rstrip("/").removesuffix("/v2").removesuffix("/eureka"))
+        )
+
+    def epoch(self) -> str:
+        return epoch_of(self._native)
 
     def read(self) -> Listing:
         found: dict[str, Instance] = {}

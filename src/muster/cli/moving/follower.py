@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +16,7 @@ from muster.wire.answers import Services
 from muster.wire.view import InstanceList, InstanceView
 
 from .comparing import Difference, differences
-from .copying import Body, Steps, body, steps
+from .copying import Body, Present, Steps, body, steps
 from .foreign import Away
 from .source import ORIGIN, UNREADABLE, Listing, Source
 
@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 _services = msgspec.json.Decoder(Services)
 _instances = msgspec.json.Decoder(InstanceList)
+READ_NAMESPACE: Final = "default"
+"""What a registry of ours shows of itself in the dialects that are followed: one that keeps copies in another may follow itself."""
 
 
 class Round(Struct, frozen=True):
@@ -37,22 +39,30 @@ class Round(Struct, frozen=True):
     skipped: tuple[str, ...]
 
 
-class Follower:
-    """`requests` go to the registry here; `ttl` (s) is that of copies."""
+class Itself(Exception):
+    """What is followed is the registry that follows. Each of its instances would be listed twice, under two ids."""
 
-    def __init__(self, source: Source, requests: Requests, ttl: float) -> None:
+
+class Follower:
+    """`requests` go to the registry here, to this `namespace`; `ttl` (s) is that of copies."""
+
+    def __init__(
+        self, source: Source, requests: Requests, ttl: float, namespace: str = READ_NAMESPACE
+    ) -> None:
         self._source = source
         self._requests = requests
         self._ttl = ttl
+        self._namespace = namespace
+        self._distinct = False
         self._sent: dict[str, Body] = {}
 
     def follow(self) -> Round:
-        """Raises `Away` after renewing what was copied before, and what the registry's client raises."""
-        here = {view.instance_id: view.metadata.get(ORIGIN, "") for view in self._here()}
+        """Raises `Itself`, `Away` after renewing what was copied before, and what the registry's client raises."""
+        here = {view.instance_id: present(view) for view in self._here()}
         try:
-            listing = self._source.read()
+            listing = self._listing()
         except Exception:
-            self._renew(tuple(id for id, mark in here.items() if mark == self._source.origin))
+            self._renew(tuple(id for id, one in here.items() if one.origin == self._source.origin))
             raise
         theirs = {
             id: body(instance, self._source.origin, self._ttl) for id, instance in listing.instances.items()
@@ -60,10 +70,10 @@ class Follower:
         return self._do(steps(theirs, here, self._sent, self._source.origin), listing)
 
     def compare(self) -> list[Difference]:
-        """Raises `Away`, and what the registry's client raises."""
+        """Raises `Itself`, `Away`, and what the registry's client raises."""
         there: defaultdict[str, set[str]] = defaultdict(set)
         here: defaultdict[str, set[str]] = defaultdict(set)
-        for instance in self._source.read().instances.values():
+        for instance in self._listing().instances.values():
             there[instance.service].add(f"{instance.host}:{instance.port}")
         for service in there:
             for view in self._instances(service, usable=True):
@@ -72,6 +82,17 @@ class Follower:
             {service: frozenset(found) for service, found in there.items()},
             {service: frozenset(found) for service, found in here.items()},
         )
+
+    def _listing(self) -> Listing:
+        listing = self._source.read()
+        if not self._distinct and self._namespace == READ_NAMESPACE:
+            ours = _read(_services, self._requests.send(Request("GET", "/services"))).epoch
+            if self._source.epoch() == ours:
+                raise Itself(
+                    f"{self._source.origin} is the registry that would follow it, or a replica of it"
+                )
+        self._distinct = True
+        return listing
 
     def _do(self, decided: Steps, listing: Listing) -> Round:
         refused = [
@@ -127,6 +148,10 @@ class Follower:
                 return ()
             raise
         return _read(_instances, answer).instances
+
+
+def present(view: InstanceView) -> Present:
+    return Present(view.metadata.get(ORIGIN, ""), (view.service, view.host, view.port))
 
 
 def _read(decoder: msgspec.json.Decoder[T], answer: Answer) -> T:

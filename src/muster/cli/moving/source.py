@@ -35,6 +35,10 @@ class Source(Protocol):
         """Raises `Away`."""
         ...
 
+    def epoch(self) -> str:
+        """Of the history it serves, if it is a registry of ours; "" if it is not, or does not say."""
+        ...
+
 
 def reason(who: str, error: Exception) -> str:
     """Why an instance is skipped, no longer than anybody reads."""

@@ -16,7 +16,7 @@ from muster.cli.durations import time_option
 from muster.cli.exits import Exit
 from muster.cli.failures import Failure, of_refusal, unreachable
 from muster.cli.moving.comparing import Difference
-from muster.cli.moving.follower import Follower, Round
+from muster.cli.moving.follower import Follower, Itself, Round
 from muster.cli.moving.foreign import Away
 from muster.cli.moving.source import Listing, Source, parse
 from muster.cli.output import Format, output_option, show
@@ -65,11 +65,14 @@ def command(
             signal.SIG_BLOCK, ENDING
         )  # taken between two rounds, never while anything is written
         followed = _Interruptible(followed)
-    follower = Follower(followed, Requests(target.access()), _ttl(every))
-    if compare:
-        _compare(follower, output, every, once=once)
-    else:
-        _follow(follower, every, once=once)
+    follower = Follower(followed, Requests(target.access()), _ttl(every), target.namespace)
+    try:
+        if compare:
+            _compare(follower, output, every, once=once)
+        else:
+            _follow(follower, every, once=once)
+    except Itself as itself:
+        raise Failure(shown(str(itself)), "name the server to move away from", code=Exit.USAGE) from None
 
 
 class _Ended(BaseException):
@@ -91,6 +94,9 @@ class _Interruptible:
             return self._source.read()
         finally:
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+    def epoch(self) -> str:
+        return self._source.epoch()
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         raise _Ended
