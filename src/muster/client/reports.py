@@ -59,9 +59,15 @@ class Reports:
     def __repr__(self) -> str:
         return f"<Reports, {self._ration!r}>"
 
+    @property
+    def waiting(self) -> int:
+        """How many are to be told yet."""
+        return self._waiting.qsize()
+
     def tell(self, endpoint: Endpoint) -> None:
-        """From any thread. Waits for nothing."""
-        if not self._possible:
+        """From any thread. Waits for nothing. While a registry hangs, what it was not told is not kept beyond one budget of it: whoever
+        still fails when it is back is reported then."""
+        if not self._possible or self.waiting >= limits.CLIENT_REPORTS:
             return
         with self._lock:
             if self._over or not self._ration.take(endpoint.id, self._clock()):
