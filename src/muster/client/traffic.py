@@ -149,13 +149,15 @@ class Traffic:
 
     def finish(self, endpoint: Endpoint, peer: Peer, outcome: Outcome, started: float) -> None:
         """It is over. Whoever is taken out for it is passed over from this moment on, by every thread; and so is a zone."""
-        was_out, reached = peer.out, doubted(peer) is None
+        was_out, was_doubted = peer.out, doubted(peer)
         self.memory.finish(peer, outcome, started=started, now=self.clock(), rng=self.rng)
-        if reached and doubted(peer) is not None:
-            self.rebuild()  # many are out at once: better to wait for a build than to try one after the other
         if peer.out is not was_out:
             self.tally.ejections += peer.out
             self.ask()
+        if outcome is Outcome.SUCCESS:
+            return
+        if doubted(peer) is not None and was_doubted is None:
+            self.rebuild()  # many are out at once: better to wait for a build than to try one after the other
         if MEANINGS[outcome].suspect:
             self._suspect(endpoint)
 

@@ -90,9 +90,9 @@ class Balancing:
             told.setdefault("sni_hostname", url.host)
         sent = object.__new__(self._library.Request)
         sent.method, sent.headers, sent.stream = request.method, request.headers, request.stream
-        if more := step.headers:
+        if step.attempt.span is not None:
             sent.headers = request.headers.copy()
-            sent.headers.update(more)
+            sent.headers.update(step.headers)
         sent.url = self._located(scheme, url.raw_path, endpoint.host, endpoint.port)
         sent.extensions = told
         return sent
