@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from urllib.parse import quote
 
 import pytest
@@ -123,3 +124,20 @@ def test_pretty_is_indented(caller: Caller, name: str) -> None:
 def test_what_cannot_be_asked_for(caller: Caller, query: str, told: str) -> None:
     answer = caller.ask("GET", f"/v1/health/service/any?{query}")
     assert (answer.status, answer.body.decode()) == (400, told)
+
+
+def test_a_filter_that_would_hold_everybody_up_is_refused(caller: Caller, name: str) -> None:
+    rng = random.Random(7)
+    for n in range(12):
+        text = "".join(rng.choice("ab") for _ in range(500))
+        register(caller, name, id=f"{name}-{n}", Meta={"k": text})
+    pattern = "`(a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?)*(a|b)*a(a|b){100}c`"
+    for path, selector in (
+        (f"health/service/{name}", "Service.Meta.k"),
+        (f"catalog/service/{name}", "ServiceMeta.k"),
+        ("catalog/services", "ServiceMeta.k"),
+        ("agent/services", "Meta.k"),
+    ):
+        answer = caller.ask("GET", f"/v1/{path}?filter=" + quote(f"{selector} matches {pattern}"))
+        assert (answer.status, b"more work" in answer.body) == (400, True), path
+    assert len(ids(health(caller, name, "?filter=" + quote("Service.Meta.k matches `^[ab]+$`")))) == 12

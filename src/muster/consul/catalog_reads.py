@@ -141,4 +141,4 @@ class CatalogReads:
 
 def _selected(view: View, options: Options) -> list[Element]:
     """By tags, node and nearness; the filter of the catalog looks at the flat form and comes later."""
-    return selected(view.elements, options, Filter("", lambda value: True))
+    return selected(view.elements, options, Filter("", lambda value, spend: True))

@@ -27,9 +27,9 @@ class Health:
     # --- Services ---------------------------------------------------------------------------------------------------
 
     def service(self, request: Request) -> Known | None:
-        """Hot. None for a blocking query."""
+        """Hot. None for a blocking query, and for a filter, which can be refused whenever it is applied."""
         options, topic, make = self._service(request)
-        if options.index is not None:
+        if options.index is not None or options.filter:
             return None
         shared, service = self._shared, self._native(request, options)
 

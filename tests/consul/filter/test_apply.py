@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from muster.consul.filter import BadFilter, Filters, compiled
 from muster.consul.spelling import go_name
+from muster.model.errors import Rejected
 
 
 class Place(Struct, frozen=True, rename=go_name):
@@ -115,7 +118,34 @@ def test_a_field_that_is_not_there_is_like_a_key_that_is_not() -> None:
     assert compiled("Place.Zone != a", Shape).admits(nowhere)
 
 
-def test_nothing_asked_for_is_everything_and_the_same_is_compiled_once() -> None:
+def test_nothing_asked_for_is_everything() -> None:
+    assert Filters().get("", Shape).of([WEB]) == [WEB]
+
+
+EXPENSIVE = {
+    "comparisons": " or ".join(["Port == 1"] * 300),
+    "a list of objects": " or ".join(["Checks.Status == x"] * 150),
+    "places": "Meta.long matches `(a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?a?)*(a|b)*a(a|b){100}c`",
+}
+
+
+@pytest.mark.parametrize("what", EXPENSIVE)
+def test_what_takes_more_work_than_an_answer_is_worth_is_refused(what: str) -> None:
+    rng = random.Random(7)
+    shapes = [
+        structs.replace(WEB, meta={"long": "".join(rng.choice("ab") for _ in range(500))})
+        for _ in range(1_000)
+    ]
     filters = Filters()
-    assert filters.get("", Shape).of([WEB]) == [WEB]
-    assert filters.get("Port == 1", Shape) is filters.get("Port == 1", Shape)
+    for _ in range(2):
+        with pytest.raises(Rejected, match="more work"):
+            filters.get(EXPENSIVE[what], Shape).of(shapes)
+    assert len(filters.get(EXPENSIVE[what], Shape).of(shapes[:1])) <= 1
+
+
+@pytest.mark.parametrize(
+    "text", ["Meta.long matches `^(a+|b)+$` and Port != 1", "Port == 1 or Ready == true or web in Tags"]
+)
+def test_what_anybody_would_ask_of_many_instances_is_not(text: str) -> None:
+    shapes = [structs.replace(WEB, meta={"long": f"{'a' * n}b" * 4}) for n in range(100)] * 50
+    Filters().get(text, Shape).of(shapes)

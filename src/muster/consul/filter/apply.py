@@ -16,16 +16,20 @@ import msgspec
 from msgspec import Struct
 
 from muster.model import limits
+from muster.model.errors import Rejected
 
 from .expression import And, BadFilter, Expression, Match, Not, Or, parse
-from .pattern import Pattern
+from .pattern import Pattern, Spend
 
 T = TypeVar("T")
-Test = Callable[[Any], bool]
+Test = Callable[[Any, Spend], bool]
+"""Of a value; it says what it costs."""
 Step = Callable[[Any], Iterable[Any]]
 """From a value to what one name of a selector leads to."""
 Kind = Literal["text", "number", "flag", "list", "map", "objects", "object", "any"]
 
+COMPARISON_COST: Final = 20
+"""A value that is found, or compared, in characters of a text that a pattern looks up."""
 _ABSENT: Final = object()
 _IF_ABSENT: Final = frozenset({"!=", "not in", "is empty", "not matches"})
 """What holds of a key that a map does not have (go-bexpr's NotPresentDisposition)."""
@@ -50,19 +54,33 @@ _FLAGS: Final = {
 
 
 class Filter:
-    """A compiled filter. `key` tells it from others."""
+    """A compiled filter, for one answer. `key` tells it from others.
 
-    __slots__ = ("_test", "key")
+    What it may cost grows with the values it looks at: the loop does nothing else meanwhile, and a filter comes from anybody."""
+
+    __slots__ = ("_left", "_test", "key")
 
     def __init__(self, key: str, test: Test) -> None:
         self.key = key
         self._test = test
+        self._left = limits.FILTER_WORK
 
-    def admits(self, value: Struct) -> bool:
-        return self._test(value)
+    def admits(self, value: Any) -> bool:
+        """Raises `Rejected` if it has cost too much."""
+        self._left += limits.FILTER_WORK_EACH
+        return self._test(value, self._spend)
 
     def of(self, values: Iterable[T]) -> list[T]:
-        return [value for value in values if self._test(value)]
+        """Raises `Rejected` if it has cost too much."""
+        return [value for value in values if self.admits(value)]
+
+    def anew(self) -> Filter:
+        return Filter(self.key, self._test)
+
+    def _spend(self, cost: int) -> None:
+        self._left -= cost
+        if self._left < 0:
+            raise Rejected("invalid_request", "the filter takes more work than an answer is worth")
 
 
 class Filters:
@@ -78,13 +96,13 @@ class Filters:
             if len(self._known) >= limits.FILTERS_KEPT:
                 del self._known[next(iter(self._known))]
             known = self._known[text, shape] = compiled(text, shape)
-        return known
+        return known.anew()
 
 
 def compiled(text: str, shape: type[Struct]) -> Filter:
     """The filter `text` for values of `shape`; "" admits everything. Raises `BadFilter`."""
     if not text.strip():
-        return Filter("", lambda value: True)
+        return Filter("", lambda value, spend: True)
     return Filter(text, _test(parse(text), shape))
 
 
@@ -92,13 +110,13 @@ def _test(expression: Expression, shape: type[Struct]) -> Test:
     match expression:
         case And(left, right):
             first, second = _test(left, shape), _test(right, shape)
-            return lambda value: first(value) and second(value)
+            return lambda value, spend: first(value, spend) and second(value, spend)
         case Or(left, right):
             first, second = _test(left, shape), _test(right, shape)
-            return lambda value: first(value) or second(value)
+            return lambda value, spend: first(value, spend) or second(value, spend)
         case Not(inner):
             inside = _test(inner, shape)
-            return lambda value: not inside(value)
+            return lambda value, spend: not inside(value, spend)
         case Match():
             return _matched(expression, shape)
 
@@ -110,8 +128,10 @@ def _matched(match: Match, shape: type[Struct]) -> Test:
         raise BadFilter(f'Invalid match operator "{operator}" for selector "{".".join(match.selector)}"')
     test, if_absent = _compare(match, kind), match.operator in _IF_ABSENT
 
-    def matched(value: Any) -> bool:
-        return any(if_absent if found is _ABSENT else test(found) for found in _found(value, steps))
+    def matched(value: Any, spend: Spend) -> bool:
+        found = _found(value, steps)
+        spend(COMPARISON_COST * (1 + len(found)))
+        return any(if_absent if each is _ABSENT else test(each, spend) for each in found)
 
     return matched
 
@@ -130,23 +150,23 @@ def _compare(match: Match, kind: Kind) -> Test:
     match match.operator:
         case "==":
             same = _coerced(match, kind)
-            return lambda value: bool(value == same)
+            return lambda value, spend: bool(value == same)
         case "!=":
             same = _coerced(match, kind)
-            return lambda value: bool(value != same)
+            return lambda value, spend: bool(value != same)
         case "in":
-            return lambda value: wanted in value
+            return lambda value, spend: wanted in value
         case "not in":
-            return lambda value: wanted not in value
+            return lambda value, spend: wanted not in value
         case "is empty":
-            return lambda value: not value
+            return lambda value, spend: not value
         case "is not empty":
-            return bool
+            return lambda value, spend: bool(value)
         case "matches":
             return Pattern(wanted).search
         case "not matches":
             pattern = Pattern(wanted)
-            return lambda value: not pattern.search(value)
+            return lambda value, spend: not pattern.search(value, spend)
 
 
 def _coerced(match: Match, kind: Kind) -> str | float | bool:

@@ -1,7 +1,8 @@
 r"""Regular expressions for `matches`: the syntax people know (RE2's core), simulated as a set of states.
 
 Python's own engine backtracks: `(a+)+b` against forty letters takes minutes, and a filter comes from anybody. Here every
-character of a text is looked at once for each place of the pattern that may be reached (Thompson's construction).
+character of a text is looked at once for each place of the pattern that may be reached (Thompson's construction). Which places
+follow from which, by which character, is remembered, so that the next text, and the next instance, costs a look for each character.
 
     .  [abc] [^a-z]  \d \w \s \D \W \S  \.  a|b  (..)  (?:..)  * + ? {m,n}  ^  $  \b is not known
 """
@@ -16,8 +17,15 @@ from muster.model import limits
 from .expression import BadFilter
 
 Admits = Callable[[str], bool]
+Spend = Callable[[int], None]
 START: Final = "^"
 END: Final = "$"
+PLACE_COST: Final = 5
+"""A place that is looked at, in characters that are only looked up."""
+
+
+def _free(cost: int) -> None:
+    """Whoever counts nothing."""
 
 
 class _State:
@@ -36,41 +44,80 @@ class _Piece(NamedTuple):
     last: _State
 
 
-class Pattern:
-    """A compiled pattern. `search(text)` is true if it occurs anywhere in the text, as Go's `MatchString`."""
+class _Node:
+    """A set of places. `accepting`: the pattern has occurred; `at_end`: it has if the text ends here."""
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("accepting", "at_end", "next", "places")
+
+    def __init__(self, places: set[_State], *, accepting: bool, at_end: bool) -> None:
+        self.places = places
+        self.accepting = accepting
+        self.at_end = at_end
+        self.next: dict[str, _Node] = {}
+
+
+class Pattern:
+    """A compiled pattern. `search(text)` is true if it occurs anywhere in the text, as Go's `MatchString`. So many steps are `kept`."""
+
+    def __init__(self, text: str, *, kept: int = limits.FILTER_STEPS_KEPT) -> None:
         piece = _Compiler(text).whole()
+        self._kept = kept
         self._first = piece.first
         self._accept = piece.last
+        self._forget()
 
-    def search(self, text: str) -> bool:
-        reached: set[_State] = set()
-        for at in range(len(text) + 1):
-            reached = self._closure([*reached, self._first], at, len(text))
-            if self._accept in reached:
+    def search(self, text: str, spend: Spend = _free) -> bool:
+        """`spend` is told what it costs, and may raise."""
+        spend(len(text))
+        node = self._start
+        if node.accepting:
+            return True
+        for character in text:
+            node = node.next.get(character) or self._step(node, character, spend)
+            if node.accepting:
                 return True
-            if at < len(text):
-                character = text[at]
-                reached = {
-                    following
-                    for state in reached
-                    if state.admits is not None and state.admits(character)
-                    for following in state.out
-                }
-        return False
+        return node.at_end
 
-    def _closure(self, states: list[_State], at: int, length: int) -> set[_State]:
-        """Everything that can be reached from `states` without a further character."""
-        seen: set[_State] = set()
-        while states:
-            state = states.pop()
-            if state in seen or (state.edge == START and at) or (state.edge == END and at < length):
-                continue
-            seen.add(state)
-            if state.admits is None:
-                states.extend(state.out)
-        return seen
+    def _forget(self) -> None:
+        self._nodes: dict[frozenset[_State], _Node] = {}
+        self._steps = 0
+        self._start = self._node({self._first}, _free, start=True)
+
+    def _step(self, node: _Node, character: str, spend: Spend) -> _Node:
+        if self._steps >= self._kept:
+            self._forget()
+        self._steps += 1
+        spend(len(node.places) * PLACE_COST)
+        reached = {
+            following
+            for place in node.places
+            if place.admits is not None and place.admits(character)
+            for following in place.out
+        }
+        key = frozenset(reached)
+        if key not in self._nodes:
+            self._nodes[key] = self._node({*reached, self._first}, spend)
+        node.next[character] = self._nodes[key]
+        return node.next[character]
+
+    def _node(self, reached: set[_State], spend: Spend, *, start: bool = False) -> _Node:
+        places = _closure(reached, spend, start=start, end=False)
+        last = _closure(reached, spend, start=start, end=True)
+        return _Node(places, accepting=self._accept in places, at_end=self._accept in last)
+
+
+def _closure(reached: set[_State], spend: Spend, *, start: bool, end: bool) -> set[_State]:
+    """Everything that can be reached from there without a further character."""
+    states, seen = [*reached], set[_State]()
+    while states:
+        state = states.pop()
+        if state in seen or (state.edge == START and not start) or (state.edge == END and not end):
+            continue
+        seen.add(state)
+        if state.admits is None:
+            states.extend(state.out)
+    spend(len(seen) * PLACE_COST)
+    return seen
 
 
 _CLASSES: Final[dict[str, Admits]] = {

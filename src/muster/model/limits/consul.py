@@ -35,5 +35,11 @@ FILTER_DEPTH = 32
 FILTER_PATTERN_CHARS = 256
 FILTER_PATTERN_STATES = 2_000
 """Of a pattern with its repetitions written out: each is looked at for each character of a text, at worst."""
+FILTER_STEPS_KEPT = 4_096
+"""Of a pattern: what follows from which places by which character. Beyond that it begins anew."""
+FILTER_WORK = 2_000_000
+FILTER_WORK_EACH = 300
+"""What a filter may cost an answer, and in addition for each instance that it looks at, in characters that a pattern looks up (0.06 us):
+a tenth of a second, in which the registry does nothing else, and seven comparisons for each instance however many there are."""
 FILTERS_KEPT = 256
 """Compiled filters; a client that polls asks with the same one each time."""
