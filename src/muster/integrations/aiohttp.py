@@ -69,7 +69,7 @@ class Middleware:
 
         try:
             steps = exchange(self._call(request), outcome, replayable=_replayable(request))
-            answer, call = await run_async(steps, send, discard)
+            answer, call = await run_async(steps, send, discard, asyncio.sleep)
         except NoEndpoint as nobody:
             raise aiohttp.ClientConnectionError(str(nobody)) from nobody
         finally:

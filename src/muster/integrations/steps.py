@@ -137,14 +137,15 @@ async def run_async(
     steps: Generator[Step, Any, tuple[A, Call]],
     send: Callable[[Send], Awaitable[A]],
     discard: Callable[[A], Awaitable[None]],
+    sleep: Callable[[float], Awaitable[None]],
 ) -> tuple[A, Call]:
-    """On the caller's loop."""
+    """On the caller's loop; `sleep` is that loop's."""
     try:
         step = next(steps)
         while True:
             try:
                 result = await (
-                    _sent_async(step, send) if isinstance(step, Send) else _waited_async(step, discard)
+                    _sent_async(step, send) if isinstance(step, Send) else _waited_async(step, discard, sleep)
                 )
             except BaseException as error:  # noqa: BLE001 - the steps decide, and raise it again
                 step = steps.throw(error)
@@ -165,14 +166,15 @@ async def _below(span: Span, sent: Awaitable[A]) -> A:
         return await sent
 
 
-async def _waited_async(step: Discard | Wait, discard: Callable[[A], Awaitable[None]]) -> A | None:
+async def _waited_async(
+    step: Discard | Wait,
+    discard: Callable[[A], Awaitable[None]],
+    sleep: Callable[[float], Awaitable[None]],
+) -> None:
     match step:
         case Discard(answer):
             await discard(answer)
         case Wait(seconds):
-            import asyncio  # whoever is here has it
-
-            await asyncio.sleep(seconds)
+            await sleep(seconds)
         case _:
             assert_never(step)
-    return None

@@ -174,7 +174,7 @@ class Looping:
     async def handle_async_request(self, request: Any) -> Any:
         send = partial(self._send, request)
         try:
-            answer, call = await run_async(self._balancing.steps(request), send, _aclose)
+            answer, call = await run_async(self._balancing.steps(request), send, _aclose, _sleep)
         except NoEndpoint as why:
             raise self._balancing.nobody(why, request) from why
         answer.response.stream = self.body(answer.response.stream, call, self._balancing)
@@ -255,6 +255,13 @@ def _close(answer: Answered) -> None:
 
 async def _aclose(answer: Answered) -> None:
     await answer.response.aclose()
+
+
+async def _sleep(seconds: float) -> None:
+    """On asyncio or trio: both libraries run on either, by anyio."""
+    import anyio
+
+    await anyio.sleep(seconds)
 
 
 def _located(library: Any, scheme: str, raw_path: bytes, host: str, port: int) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import httpx  # noqa: TID251 - what is tested
 import httpx2
 import pytest
+import trio
 from tests.integrations.calling.conftest import Found, Web
 from tests.integrations.calling.instances import Instance, closed_port
 
@@ -111,6 +112,20 @@ def test_a_connection_that_breaks_before_the_answer_is_tried_elsewhere(
     broken.say = lambda instance, method, path: (0, {}, b"")
     client = connect(find(policy()))
     assert [client("GET").status_code for _ in range(20)] == [200] * 20
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_on_trio_too(web: Web, find: Found, name: str) -> None:
+    library, ours = LIBRARIES[name]
+    broken, _ = web(2)
+    broken.say = lambda instance, method, path: (0, {}, b"")
+    discovery = find(policy())
+
+    async def statuses() -> list[int]:
+        async with library.AsyncClient(mounts={"all://*.svc": ours.AsyncTransport(discovery)}) as client:
+            return [(await client.get(URL)).status_code for _ in range(20)]
+
+    assert trio.run(statuses) == [200] * 20
 
 
 def test_the_last_failure_is_the_librarys_own(
