@@ -9,10 +9,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
+
+from tests.processes import family, told_of
 
 APPS: Final = Path(__file__).parent / "apps"
 END_S: Final = 60.0
@@ -59,7 +60,8 @@ def running(command: list[str], log: Path, **environ: str) -> Iterator[subproces
             start_new_session=True,
         )
     try:
-        yield process
+        with told_of(process.pid, log):
+            yield process
     finally:
         for pid in family(process.pid):
             with contextlib.suppress(ProcessLookupError):
@@ -73,17 +75,3 @@ def until(holds: Callable[[], object], seconds: float = END_S) -> None:
     while not holds():
         assert time.monotonic() < deadline, "still not so"
         threading.Event().wait(0.05)
-
-
-def family(pid: int) -> list[int]:
-    """The process and all that came from it, in whatever session: field 4 of /proc/PID/stat, behind the name, is the parent."""
-    children = defaultdict(list)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                children[int(fields[1])].append(int(entry.name))
-    found = [pid]
-    for each in found:
-        found += children[each]
-    return found

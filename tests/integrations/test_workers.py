@@ -11,8 +11,9 @@ from subprocess import Popen
 
 import pytest
 from tests.cli.wrapper.programs import free_port
-from tests.integrations.servers import END_S, command, family, running, until
+from tests.integrations.servers import END_S, command, running, until
 from tests.parts import require
+from tests.processes import family
 
 from muster.testing import FakeRegistry
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from tests.httpapi.asking import Caller
-from tests.integrations.servers import family
+from tests.processes import family, told_of
 from tests.proof.town import Town
 from tests.source import ROOT
 
@@ -44,16 +44,17 @@ def test_a_program_leaves_nothing_behind(tmp_path: Path, cycles: int, ends: tupl
 
 
 def lived(url: str, cycles: int, how: str) -> subprocess.CompletedProcess[str]:
-    """The program, from its beginning to its end. One that hangs tells where all its threads are, and so do its children."""
-    command = [sys.executable, "-X", "faulthandler", "-m", "tests.proof.living", url, str(cycles), how]
+    """The program, from its beginning to its end."""
+    command = [sys.executable, "-m", "tests.proof.living", url, str(cycles), how]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            out, err = process.communicate(timeout=60 + 10 * cycles)
+            with told_of(process.pid):
+                out, err = process.communicate(timeout=60 + 10 * cycles)
         except subprocess.TimeoutExpired as hangs:
             for pid in reversed(family(process.pid)):
-                os.kill(pid, signal.SIGABRT)
+                os.kill(pid, signal.SIGKILL)
             hangs.add_note("".join(process.communicate()))
             raise
     return subprocess.CompletedProcess(command, process.returncode, out, err)

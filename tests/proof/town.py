@@ -22,7 +22,8 @@ from pathlib import Path
 from typing import IO, Final, Self
 
 from tests.cli.wrapper.programs import children, free_port
-from tests.integrations.servers import END_S, family
+from tests.integrations.servers import END_S
+from tests.processes import family
 from tests.proof.notes import Called, Note, Picked, Ready, decode
 from tests.source import ROOT
 

@@ -16,6 +16,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from tests.processes import told_of
+
 PATIENCE_S = 30.0
 
 
@@ -44,12 +46,6 @@ class Render:
         self.process.send_signal(number)
         return self.process.wait(PATIENCE_S)
 
-    def stacks(self) -> None:
-        """It tells in its `lines` where each of its threads is, and ends."""
-        self.process.send_signal(signal.SIGABRT)
-        self.process.wait(PATIENCE_S)
-        self._reader.join(PATIENCE_S)
-
     def _read(self) -> None:
         assert self.process.stderr is not None
         for line in self.process.stderr:
@@ -61,8 +57,6 @@ class Render:
 def render(url: str, template: Path, out: Path, *options: str) -> Iterator[Render]:
     words = [
         sys.executable,
-        "-X",
-        "faulthandler",
         "-m",
         "muster",
         "render",
@@ -73,8 +67,13 @@ def render(url: str, template: Path, out: Path, *options: str) -> Iterator[Rende
         *options,
     ]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    told = Render(process)
     try:
-        yield Render(process)
+        with told_of(process.pid):
+            yield told
+    except BaseException as failure:
+        failure.add_note("\n".join(told.lines))
+        raise
     finally:
         process.kill()
         process.wait()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.cli.rendering.running import PATIENCE_S, Answering, Load, Render, render, wait_for
+from tests.cli.rendering.running import PATIENCE_S, Answering, Load, render, wait_for
 from tests.httpapi.asking import Caller
-from tests.integrations.servers import family
 from tests.parts import require
+from tests.processes import told_of
 from tests.prometheus import free_port
 from tests.source import ROOT
 
@@ -55,9 +54,9 @@ def test_a_rollout_behind_nginx_fails_no_request(registry: LocalRegistry, tmp_pa
         try:
             wait_for(port)
             with (
-                render(registry.url, TEMPLATE, out, *options, "--exec", reload) as process,
+                render(registry.url, TEMPLATE, out, *options, "--exec", reload),
                 Load(port) as load,
-                telling(process, tmp_path / "nginx.log", out),
+                told_of(server.pid, tmp_path / "nginx.log", out),
             ):
                 load.only("old-0", "old-1", "old-2")
                 new = [replaced(caller, load, each, f"new-{n}") for n, each in enumerate(old)]
@@ -72,22 +71,6 @@ def test_a_rollout_behind_nginx_fails_no_request(registry: LocalRegistry, tmp_pa
     assert load.failures == []
     for each in new[1:]:
         each.stop()
-
-
-@contextmanager
-def telling(process: Render, *files: Path) -> Iterator[None]:
-    """With what goes wrong inside: what `muster render` said until then, where it is, its command, and what is in these files."""
-    try:
-        yield
-    except AssertionError as failure:
-        for pid in family(process.process.pid):
-            command, state = (Path(f"/proc/{pid}/{what}").read_text() for what in ("cmdline", "wchan"))
-            failure.add_note(f"process {pid}: {command.replace(chr(0), ' ')} ({state})")
-        process.stacks()
-        failure.add_note("\n".join(process.lines))
-        for file in files:
-            failure.add_note(f"-- {file.name}\n{file.read_text()}")
-        raise
 
 
 def started(caller: Caller, name: str) -> Answering:
