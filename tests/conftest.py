@@ -47,6 +47,17 @@ def _hear_interrupts() -> None:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Iterator[None]:
+    """A command of ours blocks signals for its process, which is this one where a test calls it; and whatever a later test starts would
+    inherit that, and not end when it is asked to."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        return (yield)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_exception_interact() -> None:
     """pytest takes its last guard away when a test fails. What cleans up after the test can hang as well."""
