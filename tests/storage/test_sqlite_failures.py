@@ -1,13 +1,12 @@
 """What a failing disk means for a commit: certainly not there, or unknown until the file has been read again."""
 
 import asyncio
-import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.parts import require
+from tests.disk import fill, small_disk
 from tests.storage.batches import commit, put, puts, take, values
 from tests.storage.faulty_disk import FaultyDisk, disk_error
 
@@ -18,25 +17,9 @@ from muster.storage.sqlite import FILE_NAME, BackupFailed, SqliteStore, StoreRef
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    require("tmpfs")
-    disk = tmp_path / "small"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", disk], check=True)
-    try:
+def small(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "small") as disk:
         yield disk
-    finally:
-        subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def leave_no_room(disk: Path) -> Path:
-    ballast = disk / "ballast"
-    with ballast.open("wb", buffering=0) as file:
-        try:
-            while True:
-                file.write(bytes(4096))
-        except OSError:
-            return ballast
 
 
 async def commit_until_refused(store: SqliteStore, prefix: str) -> tuple[list[str], str]:
@@ -51,12 +34,12 @@ async def commit_until_refused(store: SqliteStore, prefix: str) -> tuple[list[st
 
 
 @pytest.mark.fault
-async def test_a_full_disk_refuses_writes_and_recovers_by_itself(small_disk: Path) -> None:
-    path = small_disk / FILE_NAME
+async def test_a_full_disk_refuses_writes_and_recovers_by_itself(small: Path) -> None:
+    path = small / FILE_NAME
     store = await SqliteStore.open(path)
     tail = store.tail(0)
     await commit(store, put("first"))
-    ballast = leave_no_room(small_disk)
+    ballast = fill(small)
 
     keys, said = await commit_until_refused(store, "full")
     assert said.startswith(f"{path}: the disk is full: free some space, writing then goes on by itself")
@@ -78,32 +61,32 @@ async def test_a_full_disk_refuses_writes_and_recovers_by_itself(small_disk: Pat
 
 @pytest.mark.fault
 async def test_a_store_closed_on_a_full_disk_has_everything_when_there_is_room_again(
-    small_disk: Path,
+    small: Path,
 ) -> None:
-    path = small_disk / FILE_NAME
+    path = small / FILE_NAME
     store = await SqliteStore.open(path)
     keys, _ = await commit_until_refused(store, "key")
     await store.close()
-    leave_no_room(small_disk)
+    fill(small)
     store = await SqliteStore.open(path)
     assert set(await values(store)) == set(keys)
     await store.close()
 
 
 @pytest.mark.fault
-async def test_a_store_cannot_begin_on_a_full_disk(small_disk: Path) -> None:
-    leave_no_room(small_disk)
+async def test_a_store_cannot_begin_on_a_full_disk(small: Path) -> None:
+    fill(small)
     with pytest.raises(StoreRefused, match="the disk is full: free some space"):
-        await SqliteStore.open(small_disk / FILE_NAME)
+        await SqliteStore.open(small / FILE_NAME)
 
 
 @pytest.mark.fault
-async def test_a_backup_that_does_not_fit_leaves_nothing(tmp_path: Path, small_disk: Path) -> None:
+async def test_a_backup_that_does_not_fit_leaves_nothing(tmp_path: Path, small: Path) -> None:
     store = await SqliteStore.open(tmp_path / FILE_NAME)
-    await commit(store, puts("op", *"abcdefgh", value=b"x" * 200_000))
+    await commit(store, puts("op", *"abcdefgh", value=b"x" * 400_000))
     with pytest.raises(BackupFailed, match="the disk is full"):
-        await store.backup(small_disk / "backup.db")
-    assert names(small_disk) == []
+        await store.backup(small / "backup.db")
+    assert names(small) == []
     assert await commit(store, put("after")) == 2
     await store.close()
 
