@@ -247,6 +247,12 @@ def test_what_is_wrong_is_said_in_plain_text_and_leaves_no_trace(eureka: Eureka,
         answer = eureka.ask("POST", f"/apps/{name.upper()}", told)
         assert (answer.status, answer.body.decode()) == (400, problem)
         assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    for garbage in (
+        b'{"instance": {"app": "\xff"}}',
+        b'{"instance":' + 30_000 * b"[",
+        b'{"instance": 1e999}',
+    ):
+        assert eureka.ask("POST", f"/apps/{name}", garbage, content_type="application/json").status == 400
     assert eureka.ask("POST", f"/apps/{name}", b"x=1", content_type="text/plain").status == 415
     assert eureka.ask("PATCH", f"/apps/{name}").status == 405
     assert eureka.ask("GET", f"/apps/{name}").status == 404

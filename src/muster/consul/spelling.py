@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import types
+from functools import cache
 from typing import Any, Final, TypeVar, Union, get_args, get_origin
 
 import msgspec
@@ -48,12 +49,18 @@ def _respelt(value: Any, kind: Any) -> Any:
         return {name: _respelt(each, get_args(kind)[1]) for name, each in value.items()}
     if not (isinstance(kind, type) and issubclass(kind, Struct)):
         return value
-    known = {_folded(field.name): field for field in msgspec.structs.fields(kind)}
+    known = _fields(kind)
     return {
         field.encode_name: _respelt(each, field.type)
         for name, each in value.items()
         if each is not None and (field := known.get(_folded(name))) is not None
     }
+
+
+@cache
+def _fields(kind: type[Struct]) -> dict[str, msgspec.structs.FieldInfo]:
+    """Asked for once: finding them takes longer than reading a registration."""
+    return {_folded(field.name): field for field in msgspec.structs.fields(kind)}
 
 
 def _folded(name: str) -> str:

@@ -20,6 +20,7 @@ from muster.core.state import Entry as Recorded
 from muster.model import limits
 
 from . import answers, seen
+from .bodies import Bodies
 from .catalog import Catalog, Topic
 from .names import Home
 from .registration import WEIGHT_UNIT
@@ -81,20 +82,16 @@ class Element:
 
 
 class View:
-    """A service (or a node) at one index: its elements in order, and the bodies made of them."""
+    """A service (or a node) at one index: its elements in order, and the bodies made of them, as long as they are kept."""
 
-    def __init__(self, index: int, elements: list[Element]) -> None:
+    def __init__(self, index: int, elements: list[Element], bodies: Bodies) -> None:
         self.index = index
         self.elements = elements
-        self._bodies: dict[Any, bytes] = {}
+        self._bodies = bodies
 
     def body(self, key: Any, make: Callable[[], bytes]) -> bytes:
         """What `make` returns, made once for this key."""
-        if key not in self._bodies:
-            if len(self._bodies) >= limits.CONSUL_BODIES_PER_VIEW:
-                del self._bodies[next(iter(self._bodies))]
-            self._bodies[key] = make()
-        return self._bodies[key]
+        return self._bodies.get(self, key, make)
 
 
 class Views:
@@ -106,6 +103,7 @@ class Views:
         self.outputs = outputs
         self._views: OrderedDict[Topic, View] = OrderedDict()
         self._nodes: dict[str, tuple[Recorded | None, Checks]] = {}
+        self._bodies = Bodies()
 
     def __len__(self) -> int:
         return len(self._views)
@@ -131,9 +129,11 @@ class Views:
         index = self.catalog.index(topic)
         view = self._views.get(topic)
         if view is None or view.index != index:
-            view = self._views[topic] = View(index, self._elements(topic, view))
+            if view is not None:
+                self._bodies.forget(view)
+            view = self._views[topic] = View(index, self._elements(topic, view), self._bodies)
             if len(self._views) > limits.CONSUL_VIEWS:
-                self._views.popitem(last=False)
+                self._bodies.forget(self._views.popitem(last=False)[1])
         self._views.move_to_end(topic)
         return view
 

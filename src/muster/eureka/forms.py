@@ -49,7 +49,7 @@ def of_media(header: str) -> Form:
 def _read_json(body: bytes) -> InstanceInfo:
     try:
         told = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejected("invalid_json", str(error)) from None
     match told:
         case {"instance": dict() as fields}:

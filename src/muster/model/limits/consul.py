@@ -22,6 +22,8 @@ CONSUL_VIEWS = 4_096
 """Services whose encoded instances are kept; the one that was asked for longest ago is made again when it is asked for."""
 CONSUL_BODIES_PER_VIEW = 64
 """Filtered bodies kept for each of them."""
+CONSUL_BODIES_BYTES = 64 * 1024 * 1024
+"""Of all of them together: each may be as large as the service, and there is a filter for everybody."""
 CONSUL_ENCODED_PER_TURN = 200
 """Instances encoded in one turn of the loop, where a query asks for the checks of all: 10 ms."""
 CONSUL_GONE = 50_000
