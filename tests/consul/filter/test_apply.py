@@ -140,7 +140,7 @@ def test_what_takes_more_work_than_an_answer_is_worth_is_refused(what: str) -> N
     for _ in range(2):
         with pytest.raises(Rejected, match="more work"):
             filters.get(EXPENSIVE[what], Shape).of(shapes)
-    assert len(filters.get(EXPENSIVE[what], Shape).of(shapes[:1])) <= 1
+    assert filters.get("Port == 1", Shape).of(shapes[:1]) == []
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_what_backtracks_elsewhere_ends_here() -> None:
 def test_what_is_remembered_of_a_text_is_true_of_the_next_also_when_it_begins_anew() -> None:
     rng = random.Random(3)
     text = r"^(a|b)*a(a|b){4}$|c"
-    compiled = Pattern(text, kept=20)
+    compiled = Pattern(text, kept=60)
     for _ in range(500):
         asked = "".join(rng.choice("abc" if rng.random() < 0.1 else "ab") for _ in range(rng.randrange(12)))
         assert compiled.search(asked) == bool(re.search(text, asked)), asked

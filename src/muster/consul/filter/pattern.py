@@ -57,9 +57,9 @@ class _Node:
 
 
 class Pattern:
-    """A compiled pattern. `search(text)` is true if it occurs anywhere in the text, as Go's `MatchString`. So many steps are `kept`."""
+    """A compiled pattern. `search(text)` is true if it occurs anywhere in the text, as Go's `MatchString`. So many places are `kept`."""
 
-    def __init__(self, text: str, *, kept: int = limits.FILTER_STEPS_KEPT) -> None:
+    def __init__(self, text: str, *, kept: int = limits.FILTER_PLACES_KEPT) -> None:
         piece = _Compiler(text).whole()
         self._kept = kept
         self._first = piece.first
@@ -80,13 +80,13 @@ class Pattern:
 
     def _forget(self) -> None:
         self._nodes: dict[frozenset[_State], _Node] = {}
-        self._steps = 0
+        self._room = self._kept
         self._start = self._node({self._first}, _free, start=True)
 
     def _step(self, node: _Node, character: str, spend: Spend) -> _Node:
-        if self._steps >= self._kept:
+        if self._room <= 0:
             self._forget()
-        self._steps += 1
+        self._room -= 1
         spend(len(node.places) * PLACE_COST)
         reached = {
             following
@@ -103,6 +103,7 @@ class Pattern:
     def _node(self, reached: set[_State], spend: Spend, *, start: bool = False) -> _Node:
         places = _closure(reached, spend, start=start, end=False)
         last = _closure(reached, spend, start=start, end=True)
+        self._room -= len(places)
         return _Node(places, accepting=self._accept in places, at_end=self._accept in last)
 
 

@@ -37,8 +37,9 @@ FILTER_DEPTH = 32
 FILTER_PATTERN_CHARS = 256
 FILTER_PATTERN_STATES = 2_000
 """Of a pattern with its repetitions written out: each is looked at for each character of a text, at worst."""
-FILTER_STEPS_KEPT = 4_096
-"""Of a pattern: what follows from which places by which character. Beyond that it begins anew."""
+FILTER_PLACES_KEPT = 8_192
+"""Of a pattern, in the sets of places that it remembers, and one for each step between them: half a megabyte. Beyond that it
+begins anew."""
 FILTER_WORK = 2_000_000
 FILTER_WORK_EACH = 300
 """What a filter may cost an answer, and in addition for each instance that it looks at, in characters that a pattern looks up (0.06 us):
