@@ -128,3 +128,21 @@ def test_names_of_nodes_that_differ_in_case_alone_are_one(caller: Caller, name: 
     assert [each["Address"] for each in catalog(caller, f"service/{name}")] == ["10.3.0.6"]
     put(caller, "deregister", Node=name.upper())
     assert catalog(caller, f"node/{name}") is None
+
+
+def test_services_that_are_filtered_follow_their_instances_and_nodes(caller: Caller, name: str) -> None:
+    def placed(env: str, *tags: str) -> None:
+        service = {"Service": name, "ID": name, "Port": 1, "Tags": tags}
+        node = {"Node": f"n-{name}", "Address": "10.0.0.9", "NodeMeta": {"env": env}, "Service": service}
+        assert caller.ask("PUT", "/v1/catalog/register", node).status == 200
+
+    def told(query: str) -> object:
+        return catalog(caller, f"services?{query}").get(name)
+
+    by_meta, by_filter = f"node-meta=env:{name}", f"filter=NodeMeta.env=={name}"
+    placed(name, "b", "a")
+    assert [told(by_meta), told(by_filter), told("filter=ServicePort==2")] == [["a", "b"], ["a", "b"], None]
+    placed(name, "c")
+    assert [told(by_meta), told(by_filter)] == [["c"], ["c"]]
+    placed("other", "c")
+    assert [told(by_meta), told(by_filter)] == [None, None]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 from muster.core.state import ServiceKey
 from muster.web.message import Request, Response
 
@@ -37,17 +35,28 @@ class CatalogReads:
         if narrowed:
             found = self._tags(options, filter)
         else:
-            found = self._shared.catalog.services(options.namespace)
-        return queries.answer(pretty(encode(found), options), index, options)
+            found = encode(self._shared.catalog.services(options.namespace))
+        return queries.answer(pretty(found, options), index, options)
 
-    def _tags(self, options: Options, filter: Filter) -> dict[str, list[str]]:
-        tags: defaultdict[str, set[str]] = defaultdict(set)
-        for topic in self._shared.catalog.topics(options.namespace):
-            for each in self._shared.catalog.instances(topic):
-                told = self._told(each)
-                if has_meta(told.node_meta, options) and filter.admits(told):
-                    tags[each.name].update(each.tags)
-        return {name: sorted(of) for name, of in tags.items()}
+    def _tags(self, options: Options, filter: Filter) -> bytes:
+        """One piece for each service, kept with it: whoever waits for any change looks again at those that changed."""
+        key = ("tags", filter.key, options.node_meta)
+
+        def piece(view: View) -> bytes:
+            return view.body(key, lambda: self._piece(view, options, filter))
+
+        views = map(self._shared.views.view, self._shared.catalog.topics(options.namespace))
+        return b"{" + b",".join(told for view in views if (told := piece(view))) + b"}"
+
+    def _piece(self, view: View, options: Options, filter: Filter) -> bytes:
+        """The name of the service and its tags; nothing if no instance is admitted."""
+        found = [
+            each.seen
+            for each in view.elements
+            if has_meta((told := self._told(each.seen)).node_meta, options) and filter.admits(told)
+        ]
+        tags = sorted({tag for each in found for tag in each.tags})
+        return encode(found[0].name) + b":" + encode(tags) if found else b""
 
     def _told(self, each: Seen) -> answers.ServiceTags:
         node = seen.node(
