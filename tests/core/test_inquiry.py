@@ -7,7 +7,7 @@ import pytest
 from muster.core.commands import Expire, MarkOverdue, Revive
 from muster.core.decide import NOTHING, decide
 from muster.core.inquiry import Reply
-from muster.core.leases import Renewal
+from muster.core.leases import Lease, Renewal
 from muster.core.machine import Machine
 from muster.core.outbox import Question
 from muster.core.ownership import Roster
@@ -99,17 +99,39 @@ def test_an_expiry_is_void_once_the_record_was_written() -> None:
     assert decide(made.state, Expire(KEY, 5, 99, seen=9, roster=7)) is not NOTHING
 
 
-def test_a_takeover_gives_one_grace_for_each_silence() -> None:
-    ours, theirs = both("us"), Roster("us", frozenset())
-    made = machine(theirs)
-    made.assign(ours, 100.0)
+def taken_over_again(made: Machine, *times: float) -> Lease:
+    for now in times:
+        made.assign(Roster("us", frozenset()), now)
+        made.assign(both("us"), now)
     lease = made.leases.get(KEY)
     assert lease is not None
-    assert lease.expires_at == 130.0
-    for now in (110.0, 120.0):
-        made.assign(theirs, now)
-        made.assign(ours, now)
-    assert lease.expires_at == 130.0
+    return lease
+
+
+def test_a_takeover_gives_a_grace_and_the_next_one_asks_at_once() -> None:
+    made = machine(Roster("us", frozenset()))
+    assert taken_over_again(made, 100.0).expires_at == 130.0
+    taken_over_again(made, 120.0)
+    assert [question.binding for question in questions(made, 120.5)] == [False]
+
+
+def test_once_it_is_marked_its_time_runs_through_every_takeover() -> None:
+    made = machine(Roster("us", frozenset()))
+    taken_over_again(made, 100.0, 110.0)
+    made.apply(9, [(KEY, record(instance("a"), generation=5, overdue=True))], 111.0, 0)
+    assert taken_over_again(made, 112.0, 125.0, 140.0).expires_at == 141.0
+
+
+def test_what_others_may_have_heard_since_is_not_lapsed_by_a_takeover() -> None:
+    """It kept its promise with whoever owned it between two takeovers, and we did not hear of it."""
+    made = machine(Roster("us", frozenset()))
+    lease = taken_over_again(made, 100.0, 200.0)
+    assert (lease.overdue_at, lease.expires_at) == (200.0, 230.0)
+
+
+def test_a_takeover_long_after_the_last_gives_a_grace_again() -> None:
+    made = machine(Roster("us", frozenset()))
+    assert taken_over_again(made, 100.0, 500.0).overdue_at == 515.0
 
 
 def test_the_guard_counts_what_is_owned() -> None:

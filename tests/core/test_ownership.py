@@ -26,6 +26,12 @@ def test_every_instance_has_exactly_one_owner() -> None:
     assert all(sum(each.mine(key) for each in replicas) == 1 for key in KEYS)
 
 
+def test_who_rests_owns_nothing_and_is_asked_all_the_same() -> None:
+    resting = Roster("a", frozenset("ab"), 1, frozenset("c"))
+    assert resting.others == {"b", "c"}
+    assert {resting.owner(key) for key in KEYS} == {"a", "b"}
+
+
 def test_owners_have_about_the_same_number() -> None:
     owned = Counter(roster("a", "a", "b", "c").owner(key) for key in KEYS)
     assert all(850 < count < 1150 for count in owned.values())

@@ -7,11 +7,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.faults.replicas import Beating, Trio, register
+from tests.faults.replicas import START_S, Beating, Trio, register
+
+from muster.core.ownership import Roster
 
 pytestmark = pytest.mark.fault
 
 LIVE = 12
+LIFE_S = 2.5
+
+
+def pass_(seconds: float) -> None:
+    """A life of so long, which is what is waited for."""
+    threading.Event().wait(seconds)
 
 
 @pytest.fixture
@@ -48,6 +56,27 @@ def test_a_killed_replica_takes_nobody_with_it(trio: Trio) -> None:
         victim.start()
         trio.until(lambda: trio.members(victim) == 3 and agree(trio))
     assert (beating.wrong, beating.refused) == ([], 0)
+
+
+@pytest.mark.slow
+def test_a_replica_that_crashes_all_the_time_keeps_no_dead_instance(trio: Trio) -> None:
+    """It is back each time before the lease is over, and lives long enough to be asked."""
+    victim, other, another = trio.replicas
+    names = Roster("", frozenset(f"127.0.0.1:{each.port}" for each in trio.replicas))
+    ids = (f"dead-{n}" for n in range(1000))
+    dead = next(id for id in ids if names.owner(f"default/{id}") == f"127.0.0.1:{victim.port}")
+
+    def crashed_and_it_left() -> bool:
+        victim.kill()
+        victim.start()
+        trio.until(lambda: bool(trio.statuses(victim)))
+        pass_(LIFE_S)
+        return all(trio.statuses(each).get(dead) == "expired" for each in (other, another))
+
+    with Beating(trio, LIVE, ttl=6.0) as beating:
+        register(other, dead, 6.0)
+        trio.until(crashed_and_it_left, 3 * START_S)
+    assert beating.wrong == []
 
 
 def test_a_paused_replica_acknowledges_nothing_it_cannot_keep(trio: Trio) -> None:

@@ -38,7 +38,8 @@ class Lease(Struct, gc=False):
     promised  another replica's, who was told that nobody here heard of it: a renewal is written to the record
 
     `mine`: this replica owns it; nothing follows from its silence anywhere else. `granted` is when it last counted as renewed without
-    being heard (it was loaded, taken over); `before`, when it was last heard before that; `graced`: taken over and not heard since.
+    being heard (it was loaded, taken over); `before`, when it was last heard before that; `graced`: taken over and not heard since;
+    `marked`: since when its record says overdue, as far as is known here (infinity: it does not). `owed`: it does not lapse before that.
     """
 
     key: str
@@ -54,6 +55,8 @@ class Lease(Struct, gc=False):
     granted: float = float("-inf")
     before: float = float("-inf")
     graced: bool = False
+    marked: float = float("inf")
+    owed: float = float("-inf")
 
     @property
     def heard(self) -> float:
@@ -67,12 +70,17 @@ class Lease(Struct, gc=False):
             self.renewed = self.granted = at
 
     @property
+    def patience(self) -> float:
+        """How long it may be silent before it is overdue (s)."""
+        return self.interval * limits.OVERDUE_INTERVALS
+
+    @property
     def overdue_at(self) -> float:
-        return self.renewed + self.interval * limits.OVERDUE_INTERVALS
+        return self.renewed + self.patience
 
     @property
     def expires_at(self) -> float:
-        return self.renewed + self.ttl
+        return max(self.renewed + self.ttl, self.owed)
 
     def __repr__(self) -> str:
         return f"<Lease {self.key} ttl={self.ttl:g}s {self.phase} expires@{self.expires_at:.1f}>"
@@ -106,6 +114,11 @@ class Leases:
 
     def __len__(self) -> int:
         return len(self._leases)
+
+    @property
+    def owned(self) -> int:
+        """How many run here, and would lapse here."""
+        return sum(zone.leased for zone in self.zones.values())
 
     def get(self, key: str) -> Lease | None:
         return self._leases.get(key)
@@ -157,6 +170,7 @@ class Leases:
         if lease is None or lease.generation != record.generation or lease.zone is not zone:
             lease = self._grant(entry, terms, zone, now)
         lease.ttl, lease.interval, lease.owner = terms.ttl, terms.interval, record.owner
+        lease.marked = min(lease.marked, now) if record.facts.overdue else float("inf")
         self.longest = max(self.longest, terms.ttl)
         if record.facts.expired_at:
             self._lapse(lease)
@@ -294,15 +308,22 @@ class Leases:
                 self._let_go(lease)
 
     def _adopt(self, lease: Lease, now: float) -> None:
-        """Whoever heard it may be gone, so it gets a grace: once for each silence, or replicas that come and go would keep the dead
-        alive for ever."""
+        """Whoever heard it may be gone, so it gets a grace. Not again soon, or replicas that come and go would keep the dead alive for
+        ever: then it is overdue at once, and others are asked. Who hears of it once it is marked takes the mark off, by a write; so
+        nobody has since, and its time runs from there, wherever it is taken over."""
         lease.mine = True
         if lease.phase == "lapsed":
             return
         lease.zone.leased += 1
-        if not lease.graced or lease.heard > lease.granted:
-            lease.grant(now - max(lease.ttl - limits.ADOPTION_GRACE_S, 0.0))
+        rested = now - lease.granted > limits.ADOPTION_GRACE_AGAIN_TTLS * lease.ttl
+        if not lease.graced or rested or lease.heard > lease.granted:
+            grace = max(limits.ADOPTION_GRACE_S, lease.patience)
+            lease.grant(now - max(lease.ttl - grace, 0.0))
             lease.graced = True
+        else:
+            silent = min(now, lease.marked)
+            lease.grant(silent - lease.patience)
+            lease.owed = silent + lease.ttl
         if lease.phase == "overdue":
             self.silence(lease, now)
         elif lease.phase in ("held", "promised"):

@@ -17,11 +17,13 @@ _MASK = (1 << 64) - 1
 
 class Roster(Struct, frozen=True):
     """The live replicas by name, as of the store's `revision` at which one of them last joined. Without a name of its own a
-    registry is alone, and owns everything. `marks`: each member's digest, made once; 100,000 instances have to be looked at."""
+    registry is alone, and owns everything. `resting`: live as well, and asked like others, but owners of nothing. `marks`: each
+    member's digest, made once; 100,000 instances have to be looked at."""
 
     me: str = ""
     members: frozenset[str] = frozenset()
     revision: int = 0
+    resting: frozenset[str] = frozenset()
     marks: tuple[tuple[int, str], ...] = ()
 
     def __post_init__(self) -> None:
@@ -29,7 +31,7 @@ class Roster(Struct, frozen=True):
 
     @property
     def others(self) -> frozenset[str]:
-        return self.members - {self.me}
+        return (self.members | self.resting) - {self.me}
 
     def owner(self, key: str) -> str:
         """Of equal scores, one in 2^64, the greater name wins."""

@@ -12,8 +12,7 @@ import msgspec
 from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.model.errors import Rejected
-from muster.registry.registry import Registry
-from muster.registry.replicas.port import Member, PeerUnreachable, Standing
+from muster.registry.replicas.port import Member, PeerUnreachable
 from muster.registry.replicas.replicas import Replicas
 from muster.web.message import Request, Response, answer
 from muster.web.router import Route
@@ -26,8 +25,7 @@ T = TypeVar("T")
 class Handlers:
     """`secret` is what every replica of the cluster knows."""
 
-    def __init__(self, registry: Registry, replicas: Replicas, secret: str, version: str) -> None:
-        self._registry = registry
+    def __init__(self, replicas: Replicas, secret: str, version: str) -> None:
         self._replicas = replicas
         self._secret = secret.encode()
         self._version = version
@@ -75,8 +73,8 @@ class Handlers:
         return answer(bodies.ReplicaList(list(told)))
 
     async def _one(self, member: Member) -> bodies.Replica:
-        if member == self._replicas.membership.me:
-            return bodies.Replica(member.name, member.url, True, self._standing())
+        if member.name == self._replicas.membership.me.name:
+            return bodies.Replica(member.name, member.url, True, self._replicas.standing(self._version))
         try:
             return bodies.Replica(member.name, member.url, False, await self._replicas.peers.standing(member))
         except PeerUnreachable as error:
@@ -85,7 +83,7 @@ class Handlers:
     def mine(self, request: Request) -> Response:
         request.only()
         self._insist(request)
-        return _packed(self._standing())
+        return _packed(self._replicas.standing(self._version))
 
     def asked(self, request: Request) -> Response:
         request.only()
@@ -108,18 +106,6 @@ class Handlers:
     def _insist(self, request: Request) -> None:
         if not self.knows_secret(request):
             raise Rejected("token_invalid", "the replicas of one cluster share replica.secret_file")
-
-    def _standing(self) -> Standing:
-        leases = self._registry.machine.leases
-        return Standing(
-            name=self._replicas.membership.me.name,
-            version=self._version,
-            revision=self._registry.revision,
-            epoch=self._registry.epoch,
-            age=round(self._replicas.age, 3),
-            owned=sum(zone.leased for zone in leases.zones.values()),
-            held=sum(report.state == "held" for report in self._registry.guard_report()),
-        )
 
 
 def _read(decode: Callable[[bytes], T], body: bytes) -> T:

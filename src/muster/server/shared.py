@@ -77,7 +77,7 @@ def surface(settings: Settings, registry: Registry, tokens: Tokens | None, versi
     """The routes of replicas; none for a registry that is alone. Who shows the cluster's secret needs no token beside it."""
     if registry.replicas is None:
         return Surface(NATIVE, (), ())
-    handlers = Handlers(registry, registry.replicas, secret(settings), version)
+    handlers = Handlers(registry.replicas, secret(settings), version)
 
     def token(request: Request) -> bytes | None:
         known = tokens.known() if tokens and handlers.knows_secret(request) else None

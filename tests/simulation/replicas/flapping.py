@@ -42,3 +42,18 @@ class FlappingWorld(World):
                 link.mend()
             await asyncio.sleep(self.rng.uniform(3.0, 12.0))
             self.memberships += 1
+
+
+class RestartingWorld(FlappingWorld):
+    """The replica is killed again and again, and is back before its membership ends: it stays the owner of what it owns, and forgets each
+    time who was heard when."""
+
+    async def _flap(self, replica: ReplicaHost) -> None:
+        longest = self.rng.choice((3.0, 9.0, 25.0))
+        while True:
+            self.log(f"{replica.life} is killed")
+            replica.kill()
+            await asyncio.sleep(self.rng.uniform(0.1, 1.0))
+            replica.start()
+            self.memberships += 1
+            await asyncio.sleep(self.rng.uniform(1.5, longest))

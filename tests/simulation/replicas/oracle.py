@@ -85,7 +85,7 @@ class Oracle:
     def gone(self, host: InstanceHost) -> None:
         """It died long ago, whatever became of replicas meanwhile."""
         for replica in self._world.replicas.values():
-            entry = replica.serving().entry(host.key)
+            entry = replica.registry.entry(host.key) if replica.registry else None
             if replica.live and entry is not None and entry.discoverable:
                 self.fail(
                     LEAVE, f"{host.key}, dead since {host.died_at:.0f}, at {replica.life}: {entry.record}"

@@ -2,7 +2,7 @@
 
 import pytest
 from tests.simulation.oracle import Violation
-from tests.simulation.replicas.flapping import FlappingWorld
+from tests.simulation.replicas.flapping import FlappingWorld, RestartingWorld
 from tests.simulation.replicas.oracle import EQUAL, HEARD, LEAVE
 from tests.simulation.replicas.replica import NetworkPeers
 from tests.simulation.replicas.world import simulate
@@ -26,6 +26,12 @@ def test_replicas_that_are_not_told_everything_agree_in_the_end(seed: int) -> No
 
 def test_a_replica_that_comes_and_goes_does_not_keep_the_dead(seed: int) -> None:
     world = simulate(seed, world=FlappingWorld)
+    assert isinstance(world, FlappingWorld)
+    assert world.memberships > 5
+
+
+def test_a_replica_that_restarts_again_and_again_does_not_keep_the_dead(seed: int) -> None:
+    world = simulate(seed, world=RestartingWorld)
     assert isinstance(world, FlappingWorld)
     assert world.memberships > 5
 

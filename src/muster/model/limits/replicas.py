@@ -2,7 +2,9 @@
 
 ADOPTION_GRACE_S = 60.0
 """A lease taken over from another replica counts as renewed for so long, or its TTL if that is shorter: its instance may have to find
-another replica first."""
+another replica first. One whose heartbeats are far apart gets 1.5 intervals."""
+ADOPTION_GRACE_AGAIN_TTLS = 10.0
+"""Between two such graces without a heartbeat heard in between, in TTLs: by then an owner has found out whether it lives."""
 ASSIGNED_PER_TICK = 2_000
 """Leases whose owner is looked up in one turn of the loop, after replicas came or went: a few milliseconds."""
 REPLICA_TTL_S = 10
@@ -19,6 +21,9 @@ PEER_CONNECTIONS = 4
 """To each other replica, kept open."""
 PEER_ANSWER_BYTES = 4 * 1024 * 1024
 """The longest answer of another replica that is read."""
+REPLICA_REST_S = 30.0
+"""A replica that was back before its membership ended owns nothing for so long: it has forgotten who was silent, and another owner has not.
+By then leases of an ordinary TTL have lapsed there."""
 REPLICA_JOIN_AGAIN_S = 0.5
 """Until a replica that is no member tries again."""
 MAIL_TIMEOUT_S = 3.0

@@ -2,6 +2,9 @@
 
 The proof is by our own clock, from before each renewal was sent; so it ends before the store lets the record go, and whoever owns
 what was ours afterwards has not been contradicted by us in between.
+
+A replica that is back before its former life's record is gone has forgotten who was silent for how long, and would begin all leases
+anew with each start. So it rests for a while: it answers and hears like the others, and they own what is its own.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 
 import msgspec
+from msgspec import structs
 
 from muster.core.ownership import Roster
 from muster.model import limits
@@ -50,7 +54,7 @@ class Membership:
         self._changed = changed
         self._at: dict[str, int] = {}
         self.roster_at = 0
-        self._until = float("-inf")
+        self._until = self._rests_until = float("-inf")
         self.lease = 0
         self.trouble = ""
         """Why this replica is not a member, "" if it is."""
@@ -65,7 +69,14 @@ class Membership:
         self.members, self.unreachable, self._at, self.roster_at = {}, {}, {}, 0
         for stored in records:
             self._fold(Put(stored.key, stored.value), stored.revision)
+        former = self.members.get(self.me.name)
+        if former is not None and former.start != self.me.start:
+            self._rest()
         self._tell()
+
+    def _rest(self) -> None:
+        self.me = structs.replace(self.me, resting=True)
+        self._rests_until = asyncio.get_running_loop().time() + limits.REPLICA_REST_S
 
     def apply(self, revision: int, entries: Iterable[Put | Removed]) -> None:
         if sum(self._fold(entry, revision) for entry in entries):  # all of them, not just the first
@@ -88,12 +99,11 @@ class Membership:
         return True
 
     def _tell(self) -> None:
-        names = (
-            self.members
-            if self.members.get(self.me.name) == self.me
-            else self.members.keys() - {self.me.name}
-        )
-        self._changed(Roster(self.me.name, frozenset(names), self.roster_at))
+        here = {name for name, member in self.members.items() if member == self.me or name != self.me.name}
+        resting = {name for name in here if self.members[name].resting}
+        if resting == here:
+            resting = set()  # somebody has to
+        self._changed(Roster(self.me.name, frozenset(here - resting), self.roster_at, frozenset(resting)))
 
     @property
     def others(self) -> list[Member]:
@@ -120,6 +130,8 @@ class Membership:
         """Join, renew, join again if it came to that; for ever."""
         while True:
             try:
+                if self.me.resting and asyncio.get_running_loop().time() >= self._rests_until:
+                    self.me = structs.replace(self.me, resting=False)
                 if not self.lease or self.members.get(self.me.name) != self.me:
                     await self._join()
                 else:

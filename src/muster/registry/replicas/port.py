@@ -13,11 +13,13 @@ from muster.wire.answers import DrainAnswer
 
 
 class Member(Struct, frozen=True):
-    """A live replica. `url` is where the others reach it; `start` differs from one start of its process to the next."""
+    """A live replica. `url` is where the others reach it; `start` differs from one start of its process to the next. `resting`: it has
+    just started again, and owns nothing yet."""
 
     name: str
     url: str
     start: str
+    resting: bool = False
 
 
 class Inquiry(Struct, frozen=True):

@@ -27,7 +27,7 @@ from .asking import Asking
 from .certainty import COME_AGAIN_S, Certainty
 from .mail import Mail
 from .membership import Membership
-from .port import Heard, Inquiry, Member, PeerUnreachable, Shared
+from .port import Heard, Inquiry, Member, PeerUnreachable, Shared, Standing
 from .repairs import Repairs, Right
 
 T = TypeVar("T")
@@ -166,6 +166,19 @@ class Replicas:
     def guards(self, command: Command) -> tuple[Guard, ...]:
         """What must hold beside the record's own revision."""
         return self.membership.guards(command.roster) if isinstance(command, Expire) else ()
+
+    def standing(self, version: str) -> Standing:
+        """How this replica stands. `version`: of the program."""
+        state, holds = self._machine.state, self._machine.guard.report(self._registry.now())
+        return Standing(
+            name=self.membership.me.name,
+            version=version,
+            revision=state.revision,
+            epoch=state.epoch,
+            age=round(self.age, 3),
+            owned=self._machine.leases.owned,
+            held=sum(hold.state == "held" for hold in holds),
+        )
 
     # --- Drains -----------------------------------------------------------------------------------------------------
 
