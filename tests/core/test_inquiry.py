@@ -92,6 +92,33 @@ def test_who_said_no_writes_before_the_next_heartbeat_is_acknowledged() -> None:
     assert decide(made.state, Revive(KEY, 5, b"", 1, contested=True)) is not NOTHING
 
 
+def promised(made: Machine, now: float) -> None:
+    """To one who thinks that it is his."""
+    assert made.inquiry.asked(Question(KEY, 5, 5, binding=True), now) is None
+
+
+@pytest.mark.parametrize("now", [1.0, 20.0])
+def test_what_was_promised_to_one_who_owns_it_no_more_lapses_all_the_same(now: float) -> None:
+    made = machine(both("us"))
+    made.tick(now, 0)
+    made.take()
+    promised(made, now)
+    made.tick(16.0, 0)
+    made.tick(31.0, 0)
+    (last,) = made.take().questions
+    assert last.binding
+    made.answered(Reply(last, None, 7), 31.0, 0)
+    assert commands(made) == [Expire(KEY, 5, 0, seen=5, roster=7)]
+
+
+def test_what_was_promised_and_speaks_then_is_looked_after_again() -> None:
+    made = machine(both("us"))
+    promised(made, 1.0)
+    assert made.renew(KEY, 5, b"", 20.0, 0) is Renewal.SLOW
+    made.apply(9, [(KEY, record(instance("a"), generation=5))], 20.0, 0)
+    assert [question.binding for question in questions(made, 40.0)] == [False]
+
+
 def test_an_expiry_is_void_once_the_record_was_written() -> None:
     made = machine(both("us"))
     made.apply(9, [(KEY, record(instance("a", weight=7), generation=5))], 1.0, 0)

@@ -35,7 +35,8 @@ class Lease(Struct, gc=False):
     lapsing   past its time, its expiry queued; a renewal still calls it off
     expiring  the expiry is being committed; until its outcome is known, renewals wait for it
     lapsed    expired; a renewal revives it by a write
-    promised  another replica's, who was told that nobody here heard of it: a renewal is written to the record
+    promised  another replica's, who was told that nobody here heard of it: a renewal is written to the record. Ours as well, if that one
+              does not know yet, or we do not; its time goes on here, for it may be over there
 
     `mine`: this replica owns it; nothing follows from its silence anywhere else. `granted` is when it last counted as renewed without
     being heard (it was loaded, taken over); `before`, when it was last heard before that; `graced`: taken over and not heard since;
@@ -176,8 +177,12 @@ class Leases:
             self._lapse(lease)
         elif lease.phase == "lapsed":
             self._begin(lease, now, overdue=record.facts.overdue)
-        elif not lease.mine or lease.phase == "promised":
+        elif not lease.mine:
             lease.phase = "overdue" if record.facts.overdue else "held"
+        elif lease.phase == "promised" and record.facts.overdue:
+            self.silence(lease, now)
+        elif lease.phase == "promised":
+            self.resume(lease)
         elif lease.phase == "held":
             self._wheel.put(lease, lease.overdue_at)
 
@@ -246,10 +251,13 @@ class Leases:
             elif lease.phase == "held":
                 self.silence(lease, now)
                 overdue.append(lease)
+            elif lease.phase == "promised" and now < lease.expires_at:
+                self._wheel.put(lease, lease.expires_at)
             elif lease.phase == "overdue" and now < lease.expires_at:
                 self._look_again(lease, now)
                 still.append(lease)
-            elif lease.phase == "overdue":
+            elif lease.phase in ("overdue", "promised"):
+                self._silence(lease)
                 lapsing.append(lease)
         return overdue, still, lapsing
 
@@ -371,6 +379,8 @@ class Leases:
         """Its owner was told that nobody here heard of it."""
         if lease.phase in ("held", "overdue"):
             lease.phase = "promised"
+            if lease.mine:  # whatever we were about to find out is not heeded any more
+                self._wheel.put(lease, lease.expires_at)
 
     def remember(self, old: Leases) -> None:
         """After everything was loaded again: what was heard before counts as such."""
