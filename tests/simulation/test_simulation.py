@@ -20,7 +20,7 @@ def test_one_seed_is_one_run() -> None:
 
 
 def trace(hash_seed: int) -> str:
-    code = "from tests.simulation.world import simulate; print(*simulate(3).trace, sep='\\n')"
+    code = "from tests.simulation.world import simulate; print(*simulate(3).chronicle.trace, sep='\\n')"
     ran = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Coroutine
 from random import Random
 from typing import Any
 
+from tests.simulation.chronicle import Chronicle, simulated
 from tests.simulation.faults import Faults
 from tests.simulation.instance import InstanceHost
 from tests.simulation.oracle import Oracle
@@ -20,8 +20,6 @@ from muster.testing.simulation.loop import VirtualLoop
 from muster.testing.simulation.network import Network
 
 SERVICES = ("web", "api")
-TRACE = 200
-"""Lines of what happened that a failure shows."""
 
 
 class World:
@@ -29,9 +27,8 @@ class World:
         self.rng = rng = Random(seed)
         self.loop = loop
         self.network = Network(loop, Random(rng.random()))
-        self.trace: deque[str] = deque(maxlen=TRACE)
-        self.failure: BaseException | None = None
-        self._failed = asyncio.Event()
+        self.chronicle = Chronicle(loop)
+        self.log, self.broken = self.chronicle.log, self.chronicle.broken
         self._outside = loop.process("outside")
         self.oracle = Oracle(self)
         self.registry = RegistryHost(self)
@@ -39,7 +36,6 @@ class World:
         self.readers = {
             name: ReaderHost(self, name, SERVICES) for name in ("caller-1", "caller-2", "caller-3")
         }
-        loop.set_exception_handler(self._bug)
 
     def _instances(self) -> list[InstanceHost]:
         rng, zones = self.rng, ("a", "b", "c")[: self.rng.randint(1, 3)]
@@ -69,30 +65,11 @@ class World:
     def later(self, delay: float, call: Callable[..., object], *args: object) -> None:
         self._outside.later(delay, call, *args)
 
-    def log(self, text: str) -> None:
-        self.trace.append(f"{self.loop.time():10.3f}  {text}")
-
-    def broken(self, failure: BaseException) -> None:
-        """The first failure ends the run."""
-        self.log(f"BROKEN {failure!r}")
-        if self.failure is None:
-            self.failure = failure
-            self._failed.set()
-
-    def _bug(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        self.broken(context.get("exception") or RuntimeError(context["message"]))
-
     # --- The run ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Raises what was broken."""
-        life = self._outside.spawn(self._live())
-        failed = self._outside.spawn(self._failed.wait())
-        await asyncio.wait((life, failed), return_when=asyncio.FIRST_COMPLETED)
-        if life.done() and self.failure is None:
-            life.result()
-        if self.failure is not None:
-            raise self.failure
+        await self.chronicle.run(self._outside, self._live())
 
     async def _live(self) -> None:
         self.registry.start()
@@ -116,22 +93,5 @@ class World:
 
 
 def simulate(seed: int) -> World:
-    """Run the world of `seed`. A failure carries what led to it, and how to see it again."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        loop = runner.get_loop()
-        assert isinstance(loop, VirtualLoop)
-        return runner.run(_run(seed, loop))
-
-
-async def _run(seed: int, loop: VirtualLoop) -> World:
-    world = World(seed, loop)
-    try:
-        await world.run()
-    except BaseException as failure:
-        failure.add_note("\n".join(world.trace))
-        failure.add_note(f"make simulate ARGS='--seed {seed}'")
-        raise
-    finally:
-        loop.set_exception_handler(lambda loop, context: None)
-        await loop.bury()
-    return world
+    """Run the world of `seed`."""
+    return simulated(lambda loop: World(seed, loop), f"make simulate ARGS='--seed {seed}'")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable
 from random import Random
 
+from tests.simulation.chronicle import Chronicle, simulated
 from tests.simulation.replicas.instance import InstanceHost
 from tests.simulation.replicas.oracle import Oracle
 from tests.simulation.replicas.replica import STORE, NetworkPeers, ReplicaHost
@@ -19,8 +18,6 @@ from muster.testing.simulation.loop import VirtualLoop
 from muster.testing.simulation.network import Link, Network
 from muster.testing.simulation.shared import Central, View
 
-TRACE = 200
-"""Lines of what happened that a failure shows."""
 CALM_S = 240.0
 """Links healed: until memberships are back, every grace and lease is over, and every hold of the guard too."""
 
@@ -36,9 +33,8 @@ class World:
         self.forgets = forgets
         self.forgetful = forgets > 0
         self.network = Network(loop, Random(rng.random()))
-        self.trace: deque[str] = deque(maxlen=TRACE)
-        self.failure: BaseException | None = None
-        self._failed = asyncio.Event()
+        self.chronicle = Chronicle(loop)
+        self.log, self.broken = self.chronicle.log, self.chronicle.broken
         self._outside = loop.process("outside")
         self.oracle = Oracle(self)
         process = loop.process(STORE)
@@ -58,19 +54,6 @@ class World:
             )
             for n in range(rng.randint(3, 8))
         }
-        loop.set_exception_handler(
-            lambda _, context: self.broken(context.get("exception") or RuntimeError(context["message"]))
-        )
-
-    def log(self, text: str) -> None:
-        self.trace.append(f"{self.loop.time():10.3f}  {text}")
-
-    def broken(self, failure: BaseException) -> None:
-        """The first failure ends the run."""
-        self.log(f"BROKEN {failure!r}")
-        if self.failure is None:
-            self.failure = failure
-            self._failed.set()
 
     def seen_by(self, replica: ReplicaHost, view: View) -> SharedStore:
         """The store, as that replica is told of it."""
@@ -86,13 +69,8 @@ class World:
     # --- The run ----------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
-        life = self._outside.spawn(self._live())
-        failed = self._outside.spawn(self._failed.wait())
-        await asyncio.wait((life, failed), return_when=asyncio.FIRST_COMPLETED)
-        if life.done() and self.failure is None:
-            life.result()
-        if self.failure is not None:
-            raise self.failure
+        """Raises what was broken."""
+        await self.chronicle.run(self._outside, self._live())
 
     async def _live(self) -> None:
         self._outside.spawn(self._look())
@@ -199,22 +177,6 @@ def simulate(
     forgets: float = 0.0,
     world: type[World] = World,
 ) -> World:
-    """Run the world of `seed`. A failure carries what led to it, and how to see it again."""
-    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
-        loop = runner.get_loop()
-        assert isinstance(loop, VirtualLoop)
-        return runner.run(_run(seed, loop, lambda: world(seed, loop, peers, forgets)))
-
-
-async def _run(seed: int, loop: VirtualLoop, make: Callable[[], World]) -> World:
-    world = make()
-    try:
-        await world.run()
-    except BaseException as failure:
-        failure.add_note("\n".join(world.trace))
-        failure.add_note(f"make simulate ARGS='tests/simulation/replicas --seed {seed}'")
-        raise
-    finally:
-        loop.set_exception_handler(lambda loop, context: None)
-        await loop.bury()
-    return world
+    """Run the world of `seed`."""
+    again = f"make simulate ARGS='tests/simulation/replicas --seed {seed}'"
+    return simulated(lambda loop: world(seed, loop, peers, forgets), again)
