@@ -60,6 +60,20 @@ def test_who_left_is_not_picked_though_a_build_is_put_off(registry: FakeRegistry
         assert picked(discovery, 5) == {port}
 
 
+def test_who_came_is_picked_though_a_build_is_put_off(registry: FakeRegistry, follow: Follow) -> None:
+    service(registry, 1)
+    discovery = follow("web", clock=Slow())
+    discovery.wait_ready()
+    for _ in range(5):
+        registry.remove("web-1")
+        until(discovery, lambda: ports(discovery) == set())
+        with pytest.raises(NoEndpoint):
+            discovery.pick("web")
+        registry.add("web", port=1)
+        until(discovery, lambda: ports(discovery) == {1})
+        assert discovery.pick("web").port == 1
+
+
 # --- what the policy says
 
 

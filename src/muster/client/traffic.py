@@ -103,8 +103,8 @@ class Traffic:
             self.ask()
         peers = () if not avoid else [one.peer for one in avoid if one.peer is not None]
         choice = picker.pick(self.rng, now, key=key, headers=headers, subset=subset, avoid=peers)
-        if choice is not None and choice.peer.gone:
-            self.rebuild()  # it knows nobody else: better to wait for a build than to call whoever has left
+        if choice.peer.gone if choice is not None else self._asked:
+            self.rebuild()  # it knows nobody else: better to wait for a build than to call whoever has left, or nobody who has come
             choice = self._picker.pick(self.rng, now, key=key, headers=headers, subset=subset, avoid=peers)
         if choice is None:
             return None
