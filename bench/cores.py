@@ -15,6 +15,11 @@ def on_server(*command: str) -> list[str]:
     return ["taskset", "-c", str(SERVER), *command]
 
 
+def on_both(*command: str) -> list[str]:
+    """The command, wherever there is room: for what is several machines' work, and would only wait for itself on one core."""
+    return ["taskset", "-c", f"{SERVER},{LOAD}", *command]
+
+
 def on_load(*command: str) -> list[str]:
     return ["taskset", "-c", str(LOAD), *command]
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -61,7 +61,7 @@ PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 @contextmanager
-def running_etcd() -> Iterator[Etcd]:
+def running_etcd(placed: Callable[..., list[str]] = cores.on_server) -> Iterator[Etcd]:
     port, peer = free_port(), free_port()
     client, other = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{peer}"
     with TemporaryDirectory(prefix="muster-bench-etcd-") as directory:
@@ -78,6 +78,6 @@ def running_etcd() -> Iterator[Etcd]:
             *("--listen-client-urls", client, "--advertise-client-urls", client),
             *("--listen-peer-urls", other, "--initial-advertise-peer-urls", other),
         ]
-        with program(cores.on_server(*command), stderr=Path("/dev/null").open("wb")) as running:
+        with program(placed(*command), stderr=Path("/dev/null").open("wb")) as running:
             until_ready(f"{client}/health", running.process)
             yield Etcd(running, port)

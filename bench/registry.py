@@ -6,7 +6,7 @@ import http.client
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,15 +53,17 @@ class Registry:
 
 @contextmanager
 def registry(
-    *flags: str, store: str = "sqlite", data: Path | None = None, host: str = HOST
+    *flags: str,
+    store: str = "sqlite",
+    data: Path | None = None,
+    host: str = HOST,
+    placed: Callable[..., list[str]] = cores.on_server,
 ) -> Iterator[Registry]:
     """`muster serve` with these flags on a free port, ready. With `data`, on what is there."""
     with TemporaryDirectory(prefix="muster-bench-") as own:
         port = free_port(host)
         where = ["--listen", f"{host}:{port}", "--data", str(data or own), "--store", store]
-        command = cores.on_server(
-            sys.executable, "-m", "muster", "serve", *where, *flags, "--log-level", "error"
-        )
+        command = placed(sys.executable, "-m", "muster", "serve", *where, *flags, "--log-level", "error")
         started = time.monotonic()
         with program(command) as running:
             ready = until_ready(f"http://{host}:{port}/readyz", running.process)

@@ -10,7 +10,7 @@ put back to an older state, would stay silent for as long as it takes to get the
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import aclosing
 from random import Random, SystemRandom
 from typing import Any
@@ -279,7 +279,7 @@ class EtcdStore:
                     return
                 if answer.canceled:
                     raise CallFailed(Meaning.ELSEWHERE, f"etcd ended the watch: {answer.cancel_reason}")
-                if any(_moves(event, self.layout) for event in answer.events):
+                if _moves(answer.events, self.layout):
                     await self._look_again()
                     return
                 self._told(answer)
@@ -381,10 +381,10 @@ class EtcdStore:
             self._warn(UNCOMPACTED)
 
 
-def _moves(event: Any, layout: Layout) -> bool:
-    """Whether another history begins with this event."""
+def _moves(events: Iterable[Any], layout: Layout) -> bool:
+    """Whether another history begins with one of these events."""
     known = {home_key(layout.prefix): layout.home_at, epoch_key(layout.prefix): layout.epoch_at}
-    return event.kv.key in known and event.kv.mod_revision != known[event.kv.key]
+    return any(known.get(kv.key, kv.mod_revision) != kv.mod_revision for kv in (event.kv for event in events))
 
 
 def _mod(kv: Any) -> int:

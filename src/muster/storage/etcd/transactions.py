@@ -34,21 +34,19 @@ def check_size(batch: Batch) -> None:
 
 def request(batch: Batch, layout: Layout) -> Any:
     """The `TxnRequest` of a batch."""
-    op = MESSAGES["RequestOp"]
+    op, epoch, folder = MESSAGES["RequestOp"], layouts.epoch_key(layout.prefix), layout.folder
     put = MESSAGES["PutRequest"](key=layout.last, value=batch.op.encode())
-    looks = [layouts.epoch_key(layout.prefix), *(layout.key(c.key) for c in conditions(batch))]
+    seen = [(folder + c.key.encode(), layout.theirs(c.expected)) for c in conditions(batch)]
+    expected = [(epoch, layout.epoch_at), *seen]
     return MESSAGES["TxnRequest"](
-        compare=[
-            at(layouts.epoch_key(layout.prefix), layout.epoch_at),
-            *(at(layout.key(c.key), layout.theirs(c.expected)) for c in conditions(batch)),
-        ],
-        success=[*(_write(write, batch.op, layout) for write in batch.writes), op(request_put=put)],
-        failure=[op(request_range=MESSAGES["RangeRequest"](key=key, keys_only=True)) for key in looks],
+        compare=[at(key, revision) for key, revision in expected],
+        success=[*(_write(write, batch.op, folder) for write in batch.writes), op(request_put=put)],
+        failure=[op(request_range=MESSAGES["RangeRequest"](key=key, keys_only=True)) for key, _ in expected],
     )
 
 
-def _write(write: Write, op: str, layout: Layout) -> Any:
-    key = layout.key(write.key)
+def _write(write: Write, op: str, folder: bytes) -> Any:
+    key = folder + write.key.encode()
     if write.value is None:
         return MESSAGES["RequestOp"](request_delete_range=MESSAGES["DeleteRangeRequest"](key=key))
     value = layouts.seal(op, write.value)
@@ -97,22 +95,21 @@ def read(key: bytes, **how: object) -> Any:
 
 def transactions(events: Iterable[Any], layout: Layout) -> list[Changes]:
     """The events of records as transactions, in etcd's order. What the end of a lease removed has no operation: `op` is ""."""
+    last, folder = layout.last, layout.folder
     found: dict[int, tuple[list[Put | Removed], list[str]]] = {}
     for event in events:
-        key, revision = event.kv.key, event.kv.mod_revision
-        entries, ops = found.setdefault(revision, ([], []))
-        if key == layout.last:
-            ops.append(event.kv.value.decode())
-        elif key.startswith(layout.folder):
-            entries.append(_entry(event, key[len(layout.folder) :].decode()))
+        kv = event.kv  # made anew each time it is asked for
+        key: bytes = kv.key
+        entries, ops = found.setdefault(kv.mod_revision, ([], []))
+        if key.startswith(folder):
+            name = key[len(folder) :].decode()
+            entries.append(
+                Removed(name) if event.type == EVENT_DELETE else Put(name, layouts.unseal(kv.value)[1])
+            )
+        elif key == last:
+            ops.append(kv.value.decode())
     return [
         Changes(layout.revision(revision), ops[0] if ops else "", tuple(entries))
         for revision, (entries, ops) in sorted(found.items())
         if entries
     ]
-
-
-def _entry(event: Any, key: str) -> Put | Removed:
-    if event.type == EVENT_DELETE:
-        return Removed(key)
-    return Put(key, layouts.unseal(event.kv.value)[1])
