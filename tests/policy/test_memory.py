@@ -1,6 +1,7 @@
 """What is remembered of endpoints, and for how long."""
 
 from random import Random
+from threading import Lock
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -33,6 +34,22 @@ def test_an_id_that_is_there_twice_is_one_peer() -> None:
     memory = Memory(DEFAULT, 0.0)
     first, second = memory.adopt([web(1), web(1)], 0.0)
     assert first is second
+
+
+def test_calls_go_on_while_thousands_are_looked_at() -> None:
+    lock, many = Lock(), webs(range(3 * limits.BUILD_SLICE))
+    memory = Memory(DEFAULT, 0.0, lock)
+    (first, *_) = memory.adopt(many, 0.0)
+    free: list[bool] = []
+
+    def call() -> None:
+        free.append(not lock.locked())
+        memory.start(first)
+        memory.finish(first, Outcome.SUCCESS, started=0.0, now=1.0, rng=Random(1))
+
+    memory.adopt(many, 1.0, call)
+    assert free == [True] * 6
+    assert first.succeeded_at == 1.0
 
 
 def test_who_left_is_out_whatever_becomes_of_its_last_requests() -> None:

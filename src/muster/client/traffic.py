@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from random import Random
 
 from muster.model import limits
@@ -136,8 +136,9 @@ class Traffic:
 
     def explain(self) -> list[Verdict]:
         """A verdict for each endpoint of the snapshot."""
-        endpoints, now = self._endpoints(), self.clock()
-        return explain(self._picker, endpoints, self.policy, self.place, self.memory, now)
+        with self._building:
+            endpoints, now = self._endpoints(), self.clock()
+            return explain(self._picker, endpoints, self.policy, self.place, self.memory, now)
 
     def start(self, endpoint: Endpoint, peer: Peer) -> float:
         """An attempt begins. Returns when."""
@@ -173,7 +174,8 @@ class Traffic:
                 self._picker = self._build()
                 return
             if snapshot.changes is None:
-                self.memory.adopt(self._endpoints(), self.clock())
+                endpoints = self._endpoints()
+                self.memory.adopt(endpoints, self.clock(), _Pauses(endpoints))
             else:
                 self.memory.part(snapshot.changes, self.clock())
         self.ask()
@@ -201,9 +203,9 @@ class Traffic:
         began = self.clock()
         self._asked = False
         endpoints = self._endpoints()
-        pause = _give_way if len(endpoints) > limits.BUILD_SLICE else bool
-        picker = build(endpoints, self.policy, self.place, self.memory, began, self.rng, pause=pause)
-        took = self.clock() - began
+        pauses = _Pauses(endpoints)
+        picker = build(endpoints, self.policy, self.place, self.memory, began, self.rng, pause=pauses)
+        took = self.clock() - began - pauses.slept
         dear = took > limits.CLIENT_BUILD_QUICK_S
         self._earliest = began + min(dear * took / limits.CLIENT_BUILD_SHARE, limits.CLIENT_BUILD_LATE_S)
         return picker
@@ -220,6 +222,18 @@ class Traffic:
         )
 
 
-def _give_way() -> None:
-    """To whoever waits for the interpreter: it would take it from us after 5 ms only (`sys.getswitchinterval`), and a pick is due now."""
-    time.sleep(limits.CLIENT_BUILD_PAUSE_S)  # noqa: TID251 - a moment in the middle of work; there is nothing to wait for
+class _Pauses:
+    """Where there are many endpoints, the thread that looks at them gives way to whoever waits for the interpreter: that one would take
+    it from us after 5 ms only (`sys.getswitchinterval`), and a pick is due now."""
+
+    __slots__ = ("_long", "slept")
+
+    def __init__(self, endpoints: Sequence[Endpoint]) -> None:
+        self._long = len(endpoints) > limits.BUILD_SLICE
+        self.slept = 0.0
+
+    def __call__(self) -> None:
+        if self._long:
+            began = time.perf_counter()
+            time.sleep(limits.CLIENT_BUILD_PAUSE_S)  # noqa: TID251 - a moment in the middle of work; there is nothing to wait for
+            self.slept += time.perf_counter() - began

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Generic
 
 from muster.model.policy import Policy
@@ -15,6 +15,7 @@ from .endpoint import E, Place
 from .failover import WHOLE
 from .localities import Part, levels, parts
 from .memory import Memory, Peer
+from .pacing import Pause, paced
 from .picker import Picker
 from .rotation import Drawn, Group, Keyed, Nothing, Rotation, Shelf
 from .xxh64 import Hash, xxh64
@@ -32,13 +33,12 @@ def build(
     rng: Random,
     *,
     hash64: Hash = xxh64,
-    pause: Callable[[], object] = bool,
+    pause: Pause = bool,
 ) -> Picker[E]:
     """`endpoints`: those of the snapshot, unconfirmed ones among them. The memory adopts them, and sweeps if that is due.
     `hash64`: a faster XXH64, where there is one. `pause` is called every now and then: of thousands, this takes milliseconds."""
     memory.tick(now, rng)
-    candidates = gather(endpoints, memory, now)
-    pause()
+    candidates = gather(endpoints, memory, now, pause)
     builder: _Builder[E] = _Builder(policy, place, memory, now, rng, hash64, pause)
     rotations = {subsets.EVERYONE: builder.rotation(subsets.EVERYONE, candidates)}
     for subset in policy.subsets:
@@ -60,7 +60,7 @@ class _Builder(Generic[E]):
         now: float,
         rng: Random,
         hash64: Hash,
-        pause: Callable[[], object],
+        pause: Pause,
     ) -> None:
         self._policy = policy
         self._place = place
@@ -74,8 +74,7 @@ class _Builder(Generic[E]):
         policy = self._policy
         choices = judge(candidates, policy, self._now, self._pause)
         keyed = policy.balancer.name in KEYED
-        found = parts(choices, self._place, policy, by_zone=not keyed)
-        self._pause()
+        found = parts(choices, self._place, policy, by_zone=not keyed, pause=self._pause)
         if not found:
             return Nothing(self._why(choices))
         if keyed:
@@ -84,14 +83,16 @@ class _Builder(Generic[E]):
 
     def _group(self, name: str, part: Part[E]) -> Group[E]:
         terms = self._policy.balancer
-        self._pause()
         row = Row(
-            peers=[choice.peer for choice in part.choices],
-            weights=[choice.weight for choice in part.choices],
+            peers=[choice.peer for choice in paced(part.choices, self._pause)],
+            weights=[choice.weight for choice in paced(part.choices, self._pause)],
             terms=terms,
             turn=self._memory.turn((name, part.name), self._rng),
         )
-        return Group(part.name, part.share, tuple(part.choices), DRAWN[terms.name](row))
+        self._pause()
+        distribution = DRAWN[terms.name](row)
+        self._pause()
+        return Group(part.name, part.share, tuple(part.choices), distribution)
 
     def _shelf(self, part: Part[E]) -> Shelf[E]:
         """Slow start does not move keys: a table that changed with every step would move them all the time."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Generic
 
 from msgspec import Struct
@@ -13,6 +13,7 @@ from muster.model.record import DISCOVERABLE
 
 from .endpoint import E, Instance
 from .memory import Memory, Peer, doubted
+from .pacing import Pause, paced
 
 Candidate = tuple[E, Peer]
 
@@ -44,27 +45,25 @@ class Choice(Struct, Generic[E], eq=False, gc=False):
         return f"<Choice {self.instance.instance_id} {self.endpoint.address} weight={self.weight:g}{usable}>"
 
 
-def gather(endpoints: Sequence[E], memory: Memory, now: float) -> list[Candidate[E]]:
+def gather(endpoints: Sequence[E], memory: Memory, now: float, pause: Pause = bool) -> list[Candidate[E]]:
     """The discoverable endpoints, each with its peer."""
-    peers = memory.adopt(endpoints, now)
+    peers = memory.adopt(endpoints, now, pause)
     return [
         (endpoint, peer)
-        for endpoint, peer in zip(endpoints, peers, strict=True)
+        for endpoint, peer in paced(zip(endpoints, peers, strict=True), pause)
         if endpoint.instance.status in DISCOVERABLE
     ]
 
 
 def judge(
-    candidates: Sequence[Candidate[E]], policy: Policy, now: float, pause: Callable[[], object] = bool
+    candidates: Sequence[Candidate[E]], policy: Policy, now: float, pause: Pause = bool
 ) -> list[Choice[E]]:
     """A choice for each. Weight 0 means never, unless no other weight is there: then it says nothing."""
     weighted = [candidate for candidate in candidates if candidate[0].instance.weight]
-    heeded = marks_count(weighted or candidates, policy.panic_threshold, now)
+    heeded = marks_count(weighted or candidates, policy.panic_threshold, now, pause)
     rising = policy.slow_start.window > 0
     found = []
-    for number, (endpoint, peer) in enumerate(weighted or candidates):
-        if number % limits.BUILD_SLICE == 0:
-            pause()
+    for endpoint, peer in paced(weighted or candidates, pause):
         instance = endpoint.instance
         capacity = steady = float(instance.weight or 1)
         if instance.status == "degraded":
@@ -89,10 +88,12 @@ def silent(instance: Instance, peer: Peer, now: float) -> bool:
     return instance.overdue and peer.succeeded_at <= now - limits.RECENT_SUCCESS_S
 
 
-def marks_count(candidates: Sequence[Candidate[E]], panic_threshold: int, now: float) -> bool:
+def marks_count(
+    candidates: Sequence[Candidate[E]], panic_threshold: int, now: float, pause: Pause = bool
+) -> bool:
     """Whether silent ones are passed over: not if that left less than the panic threshold (percent) of all. So many silent
     ones are more likely a registry that sees nothing than a service that died."""
-    heard = sum(not silent(endpoint.instance, peer, now) for endpoint, peer in candidates)
+    heard = sum(not silent(endpoint.instance, peer, now) for endpoint, peer in paced(candidates, pause))
     return heard > 0 and 100 * heard >= panic_threshold * len(candidates)
 
 

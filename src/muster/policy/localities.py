@@ -11,6 +11,7 @@ from . import failover, zones
 from .choice import Choice
 from .endpoint import E, Place
 from .failover import Level
+from .pacing import Pause, paced
 
 
 class Part(NamedTuple, Generic[E]):
@@ -21,33 +22,37 @@ class Part(NamedTuple, Generic[E]):
     choices: Sequence[Choice[E]]
 
 
-def parts(choices: Sequence[Choice[E]], place: Place, policy: Policy, *, by_zone: bool) -> list[Part[E]]:
+def parts(
+    choices: Sequence[Choice[E]], place: Place, policy: Policy, *, by_zone: bool, pause: Pause = bool
+) -> list[Part[E]]:
     """Whom a caller at `place` sends how much; the shares add up to 1. Empty: nobody may be used."""
-    near = levels(choices, place, policy)
+    near = levels(choices, place, policy, pause)
     loads = failover.loads(
-        [_measure(members) for _, members in near],
+        [_measure(members, pause) for _, members in near],
         overprovisioning=policy.locality.overprovisioning_factor,
         panic_threshold=policy.panic_threshold,
     )
     found: list[Part[E]] = []
     for depth, ((name, members), load) in enumerate(zip(near, loads, strict=True)):
-        usable = members if load.panic else [choice for choice in members if choice.usable]
+        usable = members if load.panic else [choice for choice in paced(members, pause) if choice.usable]
         if not load.percent or not usable:
             continue
         part = Part(f"{name} in panic" if load.panic else name, load.percent / failover.WHOLE, usable)
         # Envoy splits by zones at the first priority alone, and never in panic.
         zonal = by_zone and depth == 0 and not load.panic and policy.locality.mode == "zone_aware"
-        found += _zones(part, members, place, policy) if zonal else [part]
+        found += _zones(part, members, place, policy, pause) if zonal else [part]
     return found
 
 
-def levels(choices: Sequence[Choice[E]], place: Place, policy: Policy) -> list[tuple[str, list[Choice[E]]]]:
+def levels(
+    choices: Sequence[Choice[E]], place: Place, policy: Policy, pause: Pause = bool
+) -> list[tuple[str, list[Choice[E]]]]:
     """Nearest first, without empty ones. An instance without a region is in the caller's: nobody said otherwise."""
     terms = policy.locality
     zone: list[Choice[E]] = []
     region: list[Choice[E]] = []
     remote: list[Choice[E]] = []
-    for choice in choices:
+    for choice in paced(choices, pause):
         instance = choice.endpoint.instance
         if terms.mode != "none" and place.region and instance.region not in ("", place.region):
             remote.append(choice)
@@ -59,20 +64,22 @@ def levels(choices: Sequence[Choice[E]], place: Place, policy: Policy) -> list[t
     return [(name, members) for name, members in found if members]
 
 
-def _measure(members: Sequence[Choice[E]]) -> Level:
+def _measure(members: Sequence[Choice[E]], pause: Pause) -> Level:
     """A new endpoint is as healthy as an old one, however little it is given yet."""
-    usable = [choice.steady for choice in members if choice.usable]
+    usable = [choice.steady for choice in paced(members, pause) if choice.usable]
     return Level(sum(usable), sum(choice.capacity for choice in members), len(usable), len(members))
 
 
-def _zones(part: Part[E], members: Sequence[Choice[E]], place: Place, policy: Policy) -> list[Part[E]]:
+def _zones(
+    part: Part[E], members: Sequence[Choice[E]], place: Place, policy: Policy, pause: Pause
+) -> list[Part[E]]:
     """The nearest level by zones. Callers are where the policy says; else as many in each zone that has instances, usable or
     not: a zone that died has callers still."""
     callers = policy.locality.callers or zones.evenly((c.instance.zone for c in members), place.zone)
     if not place.zone or place.zone not in callers:
         return [part]
     inside: dict[str, list[Choice[E]]] = {}
-    for choice in part.choices:
+    for choice in paced(part.choices, pause):
         inside.setdefault(choice.endpoint.instance.zone, []).append(choice)
     capacity = {zone: sum(choice.steady for choice in there) for zone, there in inside.items()}
     return [

@@ -5,7 +5,7 @@
     memory.tick(now, rng)                                         when `due` has come: ejected ones return, rates are compared
 
 `version` changes whenever somebody is taken out or comes back: pickers built before are then out of date. Threads that share a
-memory give it a lock, which is held for as long as one of these calls takes.
+memory give it a lock, which is held for as long as one of these calls takes, but for `adopt`, which may look at thousands.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from .endpoint import Target
 from .latency import Latency
 from .outcome import MEANINGS, Outcome
 from .outliers import Cause, Record
+from .pacing import Pause, paced
 
 if TYPE_CHECKING:
     from random import Random
@@ -109,21 +110,23 @@ class Memory:
             self.policy = policy
             self.version += 1
 
-    def adopt(self, endpoints: Sequence[Target], now: float) -> list[Peer]:
+    def adopt(self, endpoints: Sequence[Target], now: float, pause: Pause = bool) -> list[Peer]:
         """One peer for each endpoint, in their order. A new incarnation of an instance is a new peer. Whoever is not among them
-        is out: a picker that still knows it passes over it."""
-        with self._lock:
-            since = now if self._looked else ALWAYS
-            self._looked = True
-            known, peers = self._peers, dict[str, Peer]()
-            for endpoint in endpoints:
-                instance = endpoint.instance
-                id, generation = instance.instance_id, instance.generation
-                peer = known.get(id)
-                if peer is None or peer.generation != generation:
+        is out: a picker that still knows it passes over it. By one thread at a time; calls go on meanwhile."""
+        since = now if self._looked else ALWAYS
+        self._looked = True
+        known, peers = self._peers, dict[str, Peer]()
+        for endpoint in paced(endpoints, pause):
+            instance = endpoint.instance
+            id, generation = instance.instance_id, instance.generation
+            peer = known.get(id)
+            if peer is None or peer.generation != generation:
+                with self._lock:
                     peer = Peer(since, generation, zone=self._zone(instance.zone))
-                peers[id] = peer
-            self._part([peer for id, peer in known.items() if peers.get(id) is not peer], now)
+            peers[id] = peer
+        leaving = [peer for id, peer in paced(known.items(), pause) if peers.get(id) is not peer]
+        with self._lock:
+            self._part(leaving, now)
             self._peers = peers
         if len(peers) == len(endpoints):
             return list(peers.values())
