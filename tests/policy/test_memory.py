@@ -63,6 +63,27 @@ def test_who_left_is_out_whatever_becomes_of_its_last_requests() -> None:
     assert (left.gone, left.out) == (True, True)
 
 
+def test_who_left_and_came_back_between_two_builds_is_in() -> None:
+    """With the same generation: it was unhealthy for a moment, or an operator had taken it out."""
+    both = webs([1, 2])
+    memory = Memory(DEFAULT, 0.0)
+    before, _ = memory.adopt(both, 0.0)
+    memory.part({"web-1": 0}, 1.0)
+    memory.part({"web-1": 1}, 1.1)
+    again, _ = memory.adopt(both, 1.2)
+    assert (before.gone, again.gone, again.out, again.since) == (True, False, False, 1.2)
+
+
+def test_who_left_is_counted_as_leaving_once() -> None:
+    memory = Memory(DEFAULT, 0.0)
+    (left,) = memory.adopt(webs([1]), 0.0)
+    memory.start(left)
+    memory.part({"web-1": 0}, 1.0)
+    memory.adopt([], 1.5)
+    assert memory.sending(1.0 + limits.CLIENT_SENDING_S - 0.1)
+    assert not memory.sending(1.0 + limits.CLIENT_SENDING_S)
+
+
 def test_requests_to_whoever_left_are_on_their_way_until_they_are_over() -> None:
     memory = Memory(DEFAULT, 0.0)
     here, left = memory.adopt(webs([1, 2]), 0.0)
@@ -190,13 +211,13 @@ def test_the_first_turn_is_anywhere() -> None:
 
 def test_only_what_changed_need_be_told_of_a_large_service() -> None:
     caller = Caller(webs([1, 2, 3]))
-    old = caller.picker
+    old, peers = caller.picker, [caller.peer(id) for id in ("web-1", "web-2", "web-3")]
     caller.memory.part(
         {"web-1": 0, "web-2": 2, "web-3": 1, "web-9": 1}, caller.now
     )  # gone, started anew, as it was, new
     picked = {choice.endpoint.id for _ in range(50) if (choice := old.pick(caller.rng, caller.now))}
     assert picked == {"web-3"}
-    assert [caller.peer(id).gone for id in ("web-1", "web-2", "web-3")] == [True, True, False]
+    assert [peer.gone for peer in peers] == [True, True, False]
 
 
 def test_nothing_is_kept_of_those_never_called() -> None:

@@ -111,8 +111,8 @@ class Memory:
             self.version += 1
 
     def adopt(self, endpoints: Sequence[Target], now: float, pause: Pause = bool) -> list[Peer]:
-        """One peer for each endpoint, in their order. A new incarnation of an instance is a new peer. Whoever is not among them
-        is out: a picker that still knows it passes over it. By one thread at a time; calls go on meanwhile."""
+        """One peer for each endpoint, in their order. A new incarnation of an instance is a new peer, and so is one that had left.
+        Whoever is not among them is out: a picker that still knows it passes over it. By one thread at a time; calls go on meanwhile."""
         since = now if self._looked else ALWAYS
         self._looked = True
         known, peers = self._peers, dict[str, Peer]()
@@ -120,11 +120,13 @@ class Memory:
             instance = endpoint.instance
             id, generation = instance.instance_id, instance.generation
             peer = known.get(id)
-            if peer is None or peer.generation != generation:
+            if peer is None or peer.gone or peer.generation != generation:
                 with self._lock:
                     peer = Peer(since, generation, zone=self._zone(instance.zone))
             peers[id] = peer
-        leaving = [peer for id, peer in paced(known.items(), pause) if peers.get(id) is not peer]
+        leaving = [
+            peer for id, peer in paced(known.items(), pause) if peers.get(id) is not peer and not peer.gone
+        ]
         with self._lock:
             self._part(leaving, now)
             self._peers = peers
