@@ -10,9 +10,9 @@ from random import Random
 from muster.core.commands import Command, key_of
 from muster.core.decide import GONE, NOTHING, decide
 from muster.core.guard import Rules
-from muster.core.leases import Renewal
 from muster.core.machine import Machine
 from muster.core.outbox import Probe
+from muster.core.renewal import Renewal
 from muster.model import limits
 from muster.model.check import Answer
 from muster.model.instance import Instance

@@ -7,10 +7,11 @@ import pytest
 from muster.core.commands import Expire, MarkOverdue, Revive
 from muster.core.decide import NOTHING, decide
 from muster.core.inquiry import Reply
-from muster.core.leases import Lease, Renewal
+from muster.core.lease import Lease
 from muster.core.machine import Machine
 from muster.core.outbox import Question
 from muster.core.ownership import Roster
+from muster.core.renewal import Renewal
 from muster.testing.builders import instance, record
 
 KEY = "default/a"
@@ -87,7 +88,7 @@ def test_who_said_no_writes_before_the_next_heartbeat_is_acknowledged() -> None:
     made = machine(both("them"))
     assert made.inquiry.asked(Question(KEY, 5, 5, binding=True), 40.0) is None
     assert made.renew(KEY, 5, b"", 41.0, 0) is Renewal.SLOW
-    assert made.leases.contested(KEY)
+    assert made.inquiry.contested(KEY)
     assert decide(made.state, Revive(KEY, 5, b"", 1)) is NOTHING
     assert decide(made.state, Revive(KEY, 5, b"", 1, contested=True)) is not NOTHING
 

@@ -2,10 +2,9 @@
 
 from tests.core.scene import Scene
 
-from muster.core.leases import Leases, Renewal
-from muster.core.ownership import Roster
+from muster.core.leases import Leases
+from muster.core.renewal import Renewal
 from muster.core.state import Entry, entry_of
-from muster.model import limits
 from muster.testing.builders import instance, record, register
 
 KEY = "default/web-1"
@@ -166,27 +165,3 @@ def test_a_move_to_another_zone_moves_the_lease() -> None:
     leases.follow(entry(), 0.0)
     leases.follow(entry(zone="b"), 1.0)
     assert {name: zone.leased for name, zone in leases.zones.items()} == {"a": 0, "b": 1}
-
-
-def test_who_owns_many_leases_is_looked_at_a_part_at_a_time() -> None:
-    alone, both = Roster("us", frozenset({"us"}), 1), Roster("us", frozenset({"us", "them"}), 2)
-    leases = Leases(alone)
-    for n in range(3 * limits.ASSIGNED_PER_TICK):
-        leases.follow(entry_of(record(instance(f"i{n}"), generation=1), 1), 0.0)
-    deadline = leases.next_deadline()
-    leases.assign(both, 1.0)
-    turns = 1
-    while leases.next_deadline() != deadline:
-        leases.reassign(1.0)
-        turns += 1
-    ours = {key for key in (f"default/i{n}" for n in range(len(leases))) if both.mine(key)}
-    assert (turns, sum(zone.leased for zone in leases.zones.values())) == (3, len(ours))
-
-
-def test_a_roster_that_was_only_rewritten_changes_nothing() -> None:
-    leases = Leases()
-    leases.assign(Roster("us", frozenset({"us"}), 1), 0.0)
-    leases.follow(entry(), 0.0)
-    deadline = leases.next_deadline()
-    leases.assign(Roster("us", frozenset({"us"}), 2), 1.0)
-    assert (leases.roster.revision, leases.next_deadline()) == (2, deadline)

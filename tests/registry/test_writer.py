@@ -6,7 +6,7 @@ import pytest
 from tests.registry.shop import Shop, Switch, opened
 
 from muster.core.commands import Deregister, Drain, Expire
-from muster.core.leases import Renewal
+from muster.core.renewal import Renewal
 from muster.model import limits
 from muster.model.errors import Unavailable
 from muster.model.record import encode

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from muster.core.feed import Feed
-from muster.core.leases import Lease, Leases
+from muster.core.lease import Lease
+from muster.core.leases import Leases
 from muster.core.outcomes import Outcomes
 from muster.core.state import Change, ServiceKey, State
 from muster.core.verdicts import Verdicts

@@ -12,7 +12,7 @@ from tests.simulation.prober import NetworkProber
 
 from muster.core import commands
 from muster.core.guard import Rules
-from muster.core.leases import Renewal
+from muster.core.renewal import Renewal
 from muster.core.state import Change
 from muster.httpapi.frames import Shared
 from muster.httpapi.watch import Subscription, Watch

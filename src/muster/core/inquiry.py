@@ -15,7 +15,8 @@ from muster.model import limits
 
 from .checks import Checks, Tracker
 from .commands import Expire, MarkOverdue
-from .leases import Lease, Leases
+from .lease import Lease
+from .leases import Leases
 from .outbox import Outbox, Question
 from .state import State
 from .suspicion import Suspicions
@@ -72,7 +73,7 @@ class Inquiry:
         ):
             return  # it ended, or began anew, while they were asked
         heard = UNHEARD if reply.age is None else now - reply.age
-        self._leases.heard_elsewhere(lease, heard)
+        lease.heard_elsewhere(heard)
         if now < lease.overdue_at:
             self._leases.resume(lease)
         elif question.binding and now >= lease.expires_at:
@@ -131,5 +132,33 @@ class Inquiry:
         if age < lease.ttl:
             return age
         if question.binding:
-            self._leases.promise(lease)
+            self._promise(lease)
         return None
+
+    def _promise(self, lease: Lease) -> None:
+        """Its owner is told that nobody here heard of it."""
+        if lease.phase in ("held", "overdue"):
+            lease.phase = "promised"
+            if lease.mine:  # whatever we were about to find out is not heeded any more
+                self._leases.postpone(lease, lease.expires_at)
+
+    def contested(self, key: str) -> bool:
+        """Whether its owner was promised that it may lapse."""
+        lease = self._leases.get(key)
+        return lease is not None and lease.phase == "promised"
+
+    def remember(self, old: Leases) -> None:
+        """After everything was loaded again: what was heard before is still an answer."""
+        for key in self._leases:
+            lease, known = self._leases.get(key), old.get(key)
+            if lease and known and known.generation == lease.generation:
+                lease.before = known.heard
+
+    # --- What a write says --------------------------------------------------------------------------------------------
+
+    def revived(self, key: str, now: float) -> None:
+        """Its overdue mark was taken off: whoever wrote that, heard it just now."""
+        lease = self._leases.get(key)
+        if lease is not None and lease.mine and lease.phase in ("overdue", "lapsing"):
+            lease.heard_elsewhere(now)
+            self._leases.resume(lease)

@@ -17,16 +17,19 @@ from muster.model.record import Record
 
 from .agreement import Fix
 from .checks import Checks, Rng, Tracker
-from .commands import Command, Expire, MarkOverdue, Revive, SetHealth
+from .commands import Command, Revive, SetHealth
 from .decide import addressed
+from .expiry import Expiry
 from .feed import Feed
 from .guard import Guard, Rules
+from .handover import Handover
 from .inquiry import Inquiry, Reply
-from .leases import Lease, Leases, Renewal, of_static
+from .leases import Leases
 from .outbox import Outbox, Probe, Turn
 from .outcomes import Outcomes
 from .ownership import ALONE, Roster
 from .refusals import Refusals
+from .renewal import Renewal, of_static
 from .retention import Retention
 from .rounds import Rounds
 from .sight import FirstProbes, Sight
@@ -76,7 +79,17 @@ class Machine:
             self._outbox,
         )
         self._outcomes = Outcomes(self.leases, self.checks, self.suspicions, self._verdicts, self._retention)
+        self._handover = Handover(self.leases)
         self.inquiry = Inquiry(self.state, self.leases, self.checks, self.suspicions, self._outbox)
+        self._expiry = Expiry(
+            self.state,
+            self.leases,
+            self.guard,
+            self.inquiry,
+            self._verdicts,
+            self.suspicions,
+            self._outbox,
+        )
         self._rounds = Rounds(
             self.state, self.leases, self.checks, self.inquiry, self._verdicts, self._outbox
         )
@@ -97,7 +110,7 @@ class Machine:
             self._follow(entry, now, wall)
             if entry.discoverable:
                 self._probe_first(entry)
-        self.leases.remember(known)
+        self.inquiry.remember(known)
 
     def apply(
         self, revision: int, writes: Iterable[tuple[str, Record | None]], now: float, wall: int
@@ -118,7 +131,7 @@ class Machine:
                 self._follow(change.after, now, wall)
                 self._meet(change.before, change.after)
                 if change.before is not None and _mark_taken_off(change.before, change.after):
-                    self.leases.revived_elsewhere(change.after.key, now)
+                    self.inquiry.revived(change.after.key, now)
         self.feed.append(changes)
         return changes
 
@@ -255,17 +268,13 @@ class Machine:
 
     def tick(self, now: float, wall: int) -> None:
         """Handle what is due, at most `DUE_PER_TICK` of each kind; the rest makes `next_deadline` say now."""
-        self.leases.reassign(now)
-        overdue, still, lapsing = self.leases.due(now, limits.DUE_PER_TICK)
-        for lease in self.leases.take_unsure():
-            self.inquiry.ask(lease, binding=False)
-        for lease in (*overdue, *still):
-            self._mark(lease, wall)
-            self.suspicions.raise_(lease.key, lease.generation, "overdue", now)
-        if overdue or lapsing or now >= self._look_at:
+        self._handover.go_on(now)
+        silent, still, lapsing = self.leases.due(now, limits.DUE_PER_TICK)
+        marked = self._expiry.fell_silent(silent, now, wall)
+        self._expiry.mark(still, now, wall)
+        if marked or lapsing or now >= self._look_at:
             self._look(now, wall)
-        for lease in lapsing:
-            self._lapse(lease, now, wall)
+        self._expiry.lapse(lapsing, now, wall)
         self._rounds.run(now, wall)
         for item in self.suspicions.due(now, limits.DUE_PER_TICK):
             self._probe(item, now)
@@ -278,32 +287,12 @@ class Machine:
             else:
                 self._retention.again(removal.key, now + limits.ADOPTION_GRACE_S)
 
-    def _mark(self, lease: Lease, wall: int) -> None:
-        """Found again until it is committed."""
-        entry = self.state.get(lease.key)
-        if entry is not None and not entry.record.facts.overdue:
-            self._outbox.command(MarkOverdue(lease.key, lease.generation, wall))
-
     def _look(self, now: float, wall: int) -> None:
         self._look_at = now + LOOK_S
         self.guard.look(now, wall)
         self._verdicts.look(wall)
         for command in self._outcomes.take_unrevived():
             self._outbox.command(command)
-
-    def _lapse(self, lease: Lease, now: float, wall: int) -> None:
-        zone = lease.zone.name
-        if not self._verdicts.blind(zone, lease.key, lease.renewed, lease.expires_at, now, wall):
-            lease.phase = "lapsing"
-            if self.leases.roster.others:
-                self.inquiry.ask(lease, binding=True)
-            else:
-                self._outbox.command(Expire(lease.key, lease.generation, wall))
-        elif self.guard.holds(zone, lease.key):
-            self.leases.postpone(lease, now + limits.OVERDUE_PROBE_S)
-            self.suspicions.raise_(lease.key, lease.generation, "overdue", now)
-        else:
-            self.leases.postpone(lease, now + limits.WITNESS_PAUSE_S)
 
     def _probe(self, item: Suspicion | Recovery, now: float) -> None:
         entry = self.state.get(item.key)
@@ -321,7 +310,7 @@ class Machine:
 
     def assign(self, roster: Roster, now: float) -> None:
         """These replicas are live now."""
-        self.leases.assign(roster, now)
+        self._handover.assign(roster, now)
 
     def _mine(self, key: str) -> bool:
         return self.leases.roster.mine(key)
@@ -364,6 +353,7 @@ class Machine:
         deadlines = (
             self._look_at,
             self.leases.next_deadline(),
+            self._handover.next_deadline(),
             self.checks.next_deadline(),
             self.suspicions.next_deadline(now),
             self._first_probes.next_deadline(now),

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from .checks import Checks
 from .commands import Command, Expire, MarkOverdue, Register, Remove, Revive, SetHealth, SetReach, key_of
-from .leases import Lease, Leases
+from .lease import Lease
+from .leases import Leases
 from .retention import Retention
 from .suspicion import Suspicions
 from .verdicts import AGAIN_S, Verdicts

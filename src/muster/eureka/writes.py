@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from muster.core import commands
-from muster.core.leases import Renewal
+from muster.core.renewal import Renewal
 from muster.core.state import Entry
 from muster.model.errors import Rejected, invalid
 from muster.registry.confirming import unless_refused

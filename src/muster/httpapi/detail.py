@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import asdict
 
 from muster.core.checks import Tracker
-from muster.core.leases import Lease
+from muster.core.lease import Lease
 from muster.core.state import Entry
 from muster.httpapi import bodies
 from muster.model.record import reason_of

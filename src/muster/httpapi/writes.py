@@ -10,7 +10,7 @@ from collections import Counter
 import msgspec
 
 from muster.core import commands
-from muster.core.leases import Renewal
+from muster.core.renewal import Renewal
 from muster.core.state import Entry, ServiceKey
 from muster.httpapi import bodies
 from muster.httpapi.detail import detail_of

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from muster.core.checks import Tracker
-from muster.core.leases import Lease
+from muster.core.lease import Lease
 from muster.core.machine import Machine
 from muster.core.state import Entry
 from muster.model.check import Result

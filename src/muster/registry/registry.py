@@ -17,8 +17,8 @@ from muster.core.checks import Tracker
 from muster.core.commands import Command, Revive, key_of
 from muster.core.feed import Feed
 from muster.core.guard import HoldReport, Rules
-from muster.core.leases import Renewal
 from muster.core.machine import Machine
+from muster.core.renewal import Renewal
 from muster.core.state import Change, Entry, ServiceKey, Snapshot
 from muster.model import limits
 from muster.model.check import Health, Result
@@ -285,7 +285,7 @@ class Registry:
         )
 
     def _revive(self, key: str, generation: int, owner: bytes) -> Awaitable[Decided]:
-        contested = self.machine.leases.contested(key)
+        contested = self.machine.inquiry.contested(key)
         return self.writer.ask(Revive(key, generation, owner, self.wall(), contested=contested))
 
     def session_opened(self, key: str, generation: int) -> None:

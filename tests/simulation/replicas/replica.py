@@ -11,7 +11,7 @@ from tests.simulation.prober import NetworkProber
 from tests.simulation.registry import REFUSED, RULES
 
 from muster.core import commands
-from muster.core.leases import Renewal
+from muster.core.renewal import Renewal
 from muster.core.state import Change, Entry
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable

@@ -8,10 +8,10 @@ from typing import Protocol, TypeVar
 
 from muster.core.commands import Command, Expire
 from muster.core.inquiry import Reply
-from muster.core.leases import Renewal
 from muster.core.machine import Machine
 from muster.core.outbox import Question
 from muster.core.ownership import Roster
+from muster.core.renewal import Renewal
 from muster.core.state import ServiceKey
 from muster.model import limits
 from muster.model.errors import Unavailable
