@@ -39,7 +39,7 @@ class Pair:
     def __init__(self, forgets: Callable[[Put | Removed], bool]) -> None:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
-        process = loop.process(STORE)
+        self.loop, process = loop, loop.process(STORE)
         self.network = Network(loop, Random(1))
         self.network.host(STORE).process = process
         self.central = Central(loop, process, MemoryStore(rng=Random(1)), lambda batch: None)
@@ -48,7 +48,7 @@ class Pair:
         self.cut: set[str] = set()
         self._forgets = forgets
 
-    def registry(self, name: str) -> Registry:
+    def registry(self, name: str, start: str = "") -> Registry:
         loop, rng = asyncio.get_running_loop(), Random(name)
         view = View(self.central, self.network, name, STORE, rng)
         store = self.stores[name] = ForgetfulStore(view, self._forgets if name == "b" else _nothing)
@@ -57,8 +57,26 @@ class Pair:
             ScriptedProber(),
             clock=Clock(loop.time, lambda: 1_750_000_000 + loop.time()),
             rng=rng,
-            shared=Shared(store, Member(name, name, name), Directly(self)),
+            shared=Shared(store, Member(name, name, start or name), Directly(self)),
         )
+
+    @asynccontextmanager
+    async def living(self, name: str, start: str) -> AsyncIterator[Registry]:
+        """In a process of its own, which is killed in the end: it takes no leave of the store."""
+        process, opened = self.loop.process(name), asyncio.Event()
+        self.network.host(name).process = process
+
+        async def live() -> None:
+            async with self.registry(name, start).open() as registry:
+                self.registries[name] = registry
+                opened.set()
+                await asyncio.Event().wait()
+
+        process.spawn(live())
+        await opened.wait()
+        yield self.registries[name]
+        process.kill()
+        self.network.died(name)
 
 
 class Directly:
@@ -98,11 +116,12 @@ def _nothing(entry: Put | Removed) -> bool:
 
 
 @asynccontextmanager
-async def pair(forgets: Callable[[Put | Removed], bool] = _nothing) -> AsyncIterator[Pair]:
-    """Both are members of one another's rosters."""
+async def pair(forgets: Callable[[Put | Removed], bool] = _nothing, names: str = "ab") -> AsyncIterator[Pair]:
+    """Both are members of one another's rosters. With other `names`, these live from the beginning."""
     made = Pair(forgets)
     async with AsyncExitStack() as stack:
-        for name in "ab":
+        for name in names:
             made.registries[name] = await stack.enter_async_context(made.registry(name).open())
         await asyncio.sleep(JOINED_S)
         yield made
+    await made.loop.bury()

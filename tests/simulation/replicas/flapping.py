@@ -49,11 +49,24 @@ class RestartingWorld(FlappingWorld):
     time who was heard when."""
 
     async def _flap(self, replica: ReplicaHost) -> None:
-        longest = self.rng.choice((3.0, 9.0, 25.0))
+        shortest, longest = self.rng.choice(((0.0, 0.03), (0.0, 1.0), (1.0, 3.0), (1.5, 9.0), (1.5, 25.0)))
         while True:
             self.log(f"{replica.life} is killed")
             replica.kill()
             await asyncio.sleep(self.rng.uniform(0.1, 1.0))
             replica.start()
             self.memberships += 1
-            await asyncio.sleep(self.rng.uniform(1.5, longest))
+            await self._joined(replica)
+            await asyncio.sleep(self.rng.uniform(shortest, longest))
+
+    async def _joined(self, replica: ReplicaHost) -> None:
+        """As the store sees it, whether it is already one that acknowledges or not."""
+        while not _is_member(replica):  # noqa: ASYNC110 - it is known to the store first, and nobody waits for that there
+            await asyncio.sleep(0.01)
+
+
+def _is_member(replica: ReplicaHost) -> bool:
+    if replica.registry is None or replica.registry.replicas is None:
+        return False
+    membership = replica.registry.replicas.membership
+    return membership.members.get(replica.name) == membership.me

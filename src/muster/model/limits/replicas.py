@@ -24,6 +24,9 @@ PEER_ANSWER_BYTES = 4 * 1024 * 1024
 REPLICA_REST_S = 30.0
 """A replica that was back before its membership ended owns nothing for so long: it has forgotten who was silent, and another owner has not.
 By then leases of an ordinary TTL have lapsed there."""
+REPLICA_DEAF_S = 2.0
+"""And acknowledges nothing for so long, nor is asked: one that crashes sooner, again and again, would never answer, and be waited for.
+Twice as long as an owner waits before it asks again (`inquiry.AGAIN_S`)."""
 REPLICA_JOIN_AGAIN_S = 0.5
 """Until a replica that is no member tries again."""
 MAIL_TIMEOUT_S = 3.0

@@ -53,7 +53,8 @@ class Asking:
             await self._ask([self._waiting.popleft() for _ in range(most)])
 
     async def _ask(self, questions: list[Question]) -> None:
-        roster, others = self._membership.roster_at, self._membership.others
+        roster = self._membership.roster_at
+        others = [member for member in self._membership.others if not member.deaf]
         inquiry = Inquiry(self._membership.me.name, questions)
         heard = await asyncio.gather(*(self._ask_one(member, inquiry) for member in others))
         for place, question in enumerate(questions):

@@ -4,7 +4,8 @@ The proof is by our own clock, from before each renewal was sent; so it ends bef
 what was ours afterwards has not been contradicted by us in between.
 
 A replica that is back before its former life's record is gone has forgotten who was silent for how long, and would begin all leases
-anew with each start. So it rests for a while: it answers and hears like the others, and they own what is its own.
+anew with each start. So it rests for a while: it answers and hears like the others, and they own what is its own. At its very beginning it
+is deaf besides: it acknowledges nothing, and nobody waits for what it has to say. One that lives for less than that has no say at all.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class Membership:
         self._changed = changed
         self._at: dict[str, int] = {}
         self.roster_at = 0
-        self._until = self._rests_until = float("-inf")
+        self._until = self._rests_until = self._deaf_until = float("-inf")
         self.lease = 0
         self.trouble = ""
         """Why this replica is not a member, "" if it is."""
@@ -75,8 +76,10 @@ class Membership:
         self._tell()
 
     def _rest(self) -> None:
-        self.me = structs.replace(self.me, resting=True)
+        hears = any(not member.deaf for member in self.others)
+        self.me = structs.replace(self.me, resting=True, deaf=hears)
         self._rests_until = asyncio.get_running_loop().time() + limits.REPLICA_REST_S
+        self._deaf_until = float("inf")
 
     def apply(self, revision: int, entries: Iterable[Put | Removed]) -> None:
         if sum(self._fold(entry, revision) for entry in entries):  # all of them, not just the first
@@ -117,8 +120,14 @@ class Membership:
             self.unreachable.pop(name, None)
 
     def proven(self) -> bool:
-        """Whether the store certainly counts us in at this moment."""
-        return asyncio.get_running_loop().time() < self._until
+        """Whether the store certainly counts us in at this moment, and others ask us."""
+        return not self.me.deaf and asyncio.get_running_loop().time() < self._until
+
+    @property
+    def why_unproven(self) -> str:
+        return self.trouble or (
+            "it crashed, and has just started again" if self.me.deaf else "it has not joined yet"
+        )
 
     def guards(self, roster: int) -> tuple[Guard, ...]:
         """What must still hold for an expiry that was asked about when the roster was at that revision."""
@@ -130,8 +139,7 @@ class Membership:
         """Join, renew, join again if it came to that; for ever."""
         while True:
             try:
-                if self.me.resting and asyncio.get_running_loop().time() >= self._rests_until:
-                    self.me = structs.replace(self.me, resting=False)
+                self._recover(asyncio.get_running_loop().time())
                 if not self.lease or self.members.get(self.me.name) != self.me:
                     await self._join()
                 else:
@@ -140,6 +148,14 @@ class Membership:
             except StoreUnavailable as error:
                 self.trouble = str(error)
             await asyncio.sleep(limits.REPLICA_RENEW_S if self.proven() else limits.REPLICA_JOIN_AGAIN_S)
+
+    def _recover(self, now: float) -> None:
+        """What we are from now on, the store is told next. Before it knows that we hear, nothing is acknowledged."""
+        if self.me.deaf and now >= self._deaf_until:
+            self.me = structs.replace(self.me, deaf=False)
+            self._until = float("-inf")
+        if self.me.resting and now >= self._rests_until:
+            self.me = structs.replace(self.me, resting=False)
 
     async def _join(self) -> None:
         began = asyncio.get_running_loop().time()
@@ -156,6 +172,9 @@ class Membership:
         )
         if isinstance(await self._store.commit(batch), Committed):
             self._until = began + limits.REPLICA_TTL_S
+            self._deaf_until = min(
+                self._deaf_until, asyncio.get_running_loop().time() + limits.REPLICA_DEAF_S
+            )
         else:
             await self._renew()  # in conflict with another who joins, or with our own lost answer
 

@@ -14,12 +14,13 @@ from muster.wire.answers import DrainAnswer
 
 class Member(Struct, frozen=True):
     """A live replica. `url` is where the others reach it; `start` differs from one start of its process to the next. `resting`: it has
-    just started again, and owns nothing yet."""
+    just started again, and owns nothing yet; `deaf`: nor does it acknowledge anything yet, so there is nothing to ask it for."""
 
     name: str
     url: str
     start: str
     resting: bool = False
+    deaf: bool = False
 
 
 class Inquiry(Struct, frozen=True):

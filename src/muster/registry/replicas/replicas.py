@@ -128,7 +128,7 @@ class Replicas:
     def insist(self) -> None:
         """Raises `Unavailable` where this replica could not keep what it acknowledged."""
         if not self.membership.proven():
-            why = self.membership.trouble or "it has not joined yet"
+            why = self.membership.why_unproven
             raise Unavailable(
                 "try_another", f"this replica is cut off from the others: {why}", retry_after=COME_AGAIN_S
             )
