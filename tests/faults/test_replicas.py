@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.cli.terminal import muster
 from tests.faults.replicas import START_S, Beating, Trio, register
 
 from muster.core.ownership import Roster
@@ -56,6 +57,22 @@ def test_a_killed_replica_takes_nobody_with_it(trio: Trio) -> None:
         victim.start()
         trio.until(lambda: trio.members(victim) == 3 and agree(trio))
     assert (beating.wrong, beating.refused) == ([], 0)
+
+
+def test_a_replica_that_is_back_quickly_is_shown_to_rest(
+    trio: Trio, capsys: pytest.CaptureFixture[str]
+) -> None:
+    victim, other, _ = trio.replicas
+    victim.kill()
+    victim.start()
+
+    def resting() -> dict[str, str]:
+        ran = muster(capsys, "replicas", "--url", f"http://127.0.0.1:{other.port}")
+        head, *lines = map(str.split, ran.out.splitlines())
+        return {line[0]: line[head.index("resting")] for line in lines}
+
+    rests = {f"127.0.0.1:{each.port}": "yes" if each is victim else "-" for each in trio.replicas}
+    trio.until(lambda: resting() == rests)
 
 
 @pytest.mark.slow

@@ -22,11 +22,13 @@ class DrainWait(Struct, frozen=True):
 
 
 class Replica(Struct, frozen=True):
-    """One line of `GET /v1/replicas`. `problem`: why it could not be asked, "" if it could."""
+    """One line of `GET /v1/replicas`. `resting`: it was back quickly, and owns nothing for a while. `problem`: why it could not be asked,
+    "" if it could."""
 
     name: str
     url: str
     me: bool
+    resting: bool
     standing: Standing | None = None
     problem: str = ""
 

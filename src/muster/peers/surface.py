@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from muster.core.state import ServiceKey
 from muster.model import limits
@@ -73,12 +74,15 @@ class Handlers:
         return answer(bodies.ReplicaList(list(told)))
 
     async def _one(self, member: Member) -> bodies.Replica:
-        if member.name == self._replicas.membership.me.name:
-            return bodies.Replica(member.name, member.url, True, self._replicas.standing(self._version))
+        one = bodies.Replica(
+            member.name, member.url, member.name == self._replicas.membership.me.name, member.resting
+        )
+        if one.me:
+            return replace(one, standing=self._replicas.standing(self._version))
         try:
-            return bodies.Replica(member.name, member.url, False, await self._replicas.peers.standing(member))
+            return replace(one, standing=await self._replicas.peers.standing(member))
         except PeerUnreachable as error:
-            return bodies.Replica(member.name, member.url, False, problem=str(error))
+            return replace(one, problem=str(error))
 
     def mine(self, request: Request) -> Response:
         request.only()

@@ -10,7 +10,7 @@ from muster.cli.connection import Target, registry_options
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
 
-HEAD = ("name", "url", "revision", "behind", "age", "owned", "held", "problem")
+HEAD = ("name", "url", "revision", "behind", "age", "owned", "resting", "held", "problem")
 
 
 @click.command()
@@ -28,9 +28,9 @@ def _rows(replicas: list[dict[str, Any]]) -> list[tuple[object, ...]]:
 
 
 def _row(replica: dict[str, Any], head: int) -> tuple[object, ...]:
-    standing = replica["standing"]
+    standing, resting = replica["standing"], "yes" if replica.get("resting") else ""
     if standing is None:
-        return (replica["name"], replica["url"], "", "", "", "", "", replica["problem"])
+        return (replica["name"], replica["url"], "", "", "", "", resting, "", replica["problem"])
     return (
         replica["name"],
         replica["url"],
@@ -38,6 +38,7 @@ def _row(replica: dict[str, Any], head: int) -> tuple[object, ...]:
         head - standing["revision"],
         f"{standing['age']:.1f}s",
         standing["owned"],
+        resting,
         standing["held"],
         "",
     )
