@@ -204,6 +204,8 @@ def test_a_certificate_needs_its_key() -> None:
         ("etcd://", "a host is missing"),
         ("etcd://u:secret@host/x", "a password does not belong into a URL"),
         ("etcd://host:99999/x", "is no host"),
+        ("etcd://host?prefix=x", "'?' does not belong there"),
+        ("etcd://host, other/x", "' ' does not belong there"),
     ],
 )
 def test_a_store_that_cannot_be(store: str, words: str) -> None:

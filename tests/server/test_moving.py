@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.etcd import Cluster, Etcd
@@ -11,9 +12,13 @@ from muster.model import record as records
 from muster.registry.store import Batch, Committed, EpochChanged, Write
 from muster.server.moving import CannotMove, move, restore
 from muster.server.settings import Settings, StoreName
-from muster.storage.etcd.location import parse
+from muster.storage.carrying import carried
+from muster.storage.etcd.client import Client, Method
+from muster.storage.etcd.failures import CallFailed, Meaning
+from muster.storage.etcd.filling import InDoubt, fill
+from muster.storage.etcd.location import Location, parse
 from muster.storage.etcd.store import EtcdStore
-from muster.storage.sqlite import FILE_NAME, SqliteStore
+from muster.storage.sqlite import FILE_NAME, SqliteStore, copying
 from muster.testing.builders import instance, record
 
 
@@ -44,6 +49,29 @@ async def read(url: str) -> dict[str, int]:
         for each in loaded.records
         if each.key.startswith("i/")
     }
+
+
+async def folder(url: str) -> str:
+    store = await EtcdStore.open(parse(url))
+    await store.close()
+    return store.layout.home.name
+
+
+class Losing(Client):
+    """So many answers of etcd's do not arrive, from that to the move on: the only request with conditions."""
+
+    def __init__(self, location: Location, *, answers: int) -> None:
+        super().__init__(location)
+        self.answers = answers
+        self._moved = False
+
+    async def call(self, method: Method, request: Any) -> Any:
+        answer = await super().call(method, request)
+        self._moved = self._moved or bool(getattr(request, "compare", ()))
+        if self._moved and self.answers:
+            self.answers -= 1
+            raise CallFailed(Meaning.DOUBT, "lost")
+        return answer
 
 
 GENERATIONS = {"i/default/web-1": 1, "i/default/web-2": 2, "i/default/web-3": 3}
@@ -116,6 +144,51 @@ async def test_a_backup_is_restored_under_live_replicas_and_what_was_there_is_ke
     undone = f"etcd://{etcd.target}/undone"
     await asyncio.to_thread(restore, Settings(store=StoreName(undone)), Path(second.aside))
     assert (await read(undone)).keys() == {*GENERATIONS, "i/default/new"}
+
+
+async def test_what_an_interrupted_move_left_goes_with_the_next_one(tmp_path: Path, etcd: Etcd) -> None:
+    await filled(tmp_path / FILE_NAME)
+    url = f"etcd://{etcd.target}/cleared"
+    for name in ("cleared/00000000deadbeef/k/i/default/web-1", "cleared/east/home", "cleared/east/k/x"):
+        etcd.ctl("put", name, "left")
+    await asyncio.to_thread(move, Settings(), f"sqlite:{tmp_path}", url, replace=False)
+    await asyncio.to_thread(move, Settings(), f"sqlite:{tmp_path}", url, replace=True)
+    keys = etcd.ctl("get", "--prefix", "cleared/", "--keys-only").split()
+    folders = {key.split("/")[1] for key in keys}
+    assert folders - {"home", "epoch", "east"} == {await folder(url)}
+    assert [key for key in keys if "east" in key] == ["cleared/east/home", "cleared/east/k/x"]
+    assert await read(url) == GENERATIONS
+
+
+async def test_a_move_whose_answer_was_lost_is_done(tmp_path: Path, etcd: Etcd) -> None:
+    """Asked a second time, etcd finds that `home` has changed: by ourselves."""
+    await filled(tmp_path / FILE_NAME)
+    client = Losing(parse(url := f"etcd://{etcd.target}/lost"), answers=1)
+    done = await fill(client, "lost", carried(copying.read(tmp_path / FILE_NAME)), replace=False)
+    await client.close()
+    assert (client.answers, done.records, await read(url)) == (0, 4, GENERATIONS)
+
+
+async def test_a_move_that_nobody_can_tell_of_is_in_doubt(tmp_path: Path, etcd: Etcd) -> None:
+    await filled(tmp_path / FILE_NAME)
+    client = Losing(parse(url := f"etcd://{etcd.target}/doubt"), answers=100)
+    with pytest.raises(InDoubt, match="not known"):
+        await fill(client, "doubt", carried(copying.read(tmp_path / FILE_NAME)), replace=False)
+    await client.close()
+    assert await read(url) == GENERATIONS
+
+
+def test_a_copy_of_nothing_is_refused_and_begins_no_history(tmp_path: Path, etcd: Etcd) -> None:
+    with pytest.raises(CannotMove, match="holds nothing"):
+        move(Settings(), f"etcd://{etcd.target}/typo", f"sqlite:{tmp_path / 'empty.db'}", replace=False)
+    assert etcd.ctl("get", "--prefix", "typo", "--keys-only") == ""
+    assert not (tmp_path / "empty.db").exists()
+
+
+def test_a_backup_that_is_no_file(tmp_path: Path, etcd: Etcd) -> None:
+    for odd in (tmp_path, tmp_path / "none", Path()):
+        with pytest.raises(CannotMove, match="is no file"):
+            restore(Settings(store=StoreName(f"etcd://{etcd.target}/none")), odd)
 
 
 def test_what_is_no_backup_is_not_restored(tmp_path: Path, etcd: Etcd) -> None:

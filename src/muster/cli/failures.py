@@ -44,7 +44,7 @@ ADVICE: Final[dict[str, str]] = {
     "superseded": "a newer start of the same instance is registered; there is nothing left to do for the old one",
     "not_held": "`muster guard` shows which zones are held",
     "limit_reached": "`muster status` shows how much is registered",
-    "store_unavailable": "the registry's disk is full or broken: see its log and `muster status`",
+    "store_unavailable": "the registry's disk, or its etcd, is full or broken: see its log and `muster status`",
     "overloaded": "try again in a moment",
     "unsettled": "ask again when instances had the time for a heartbeat",
     "stopping": "name another registry with --url, or wait until this one is back",

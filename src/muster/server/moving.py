@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from muster.model.errors import Unavailable
 from muster.registry.store import Loaded, Store, StoreUnavailable
 from muster.server import shared
 from muster.server.config import BadConfig
-from muster.server.settings import Settings, StoreName
+from muster.server.settings import Settings
 from muster.storage.carrying import carried
+from muster.storage.etcd.location import Location, parse
 from muster.storage.sqlite import FILE_NAME, BackupFailed, StoreRefused
 from muster.storage.sqlite.copying import read, write
 from muster.storage.sqlite.restore import check_backup
@@ -44,31 +46,52 @@ class Restored(Struct, frozen=True):
 
 
 class CannotMove(Exception):
-    """Nothing was changed where the records were to go. The message says why and what helps."""
+    """The message says why and what helps. Nothing was changed where the records were to go, unless it is `in_doubt`."""
+
+    def __init__(self, message: str, *, in_doubt: bool = False) -> None:
+        super().__init__(message)
+        self.in_doubt = in_doubt
 
 
 def move(settings: Settings, source: str, target: str, *, replace: bool) -> Moved:
     """`source`, `target`: `sqlite:PATH` (a file, or a data directory) or an etcd's URL. Raises `CannotMove`."""
-    try:
-        return asyncio.run(_move(settings, source, target, replace=replace))
-    except FAILURES as error:
-        raise CannotMove(str(error)) from error
+    with _telling():
+        return asyncio.run(_move(settings, _place(source), _place(target), replace=replace))
 
 
 def restore(settings: Settings, backup: Path) -> Restored:
     """Put a backup in the place of what the settings' etcd holds, under live replicas or none, and save that beside the backup first.
     Raises `CannotMove`."""
-    try:
+    with _telling():
+        if not backup.is_file():
+            raise CannotMove(f"{backup} is no file: name a backup")
         check_backup(backup)
-        return asyncio.run(_restore(settings, backup))
+        return asyncio.run(_restore(settings, backup, parse(settings.store)))
+
+
+@contextmanager
+def _telling() -> Iterator[None]:
+    try:
+        yield
     except FAILURES as error:
         raise CannotMove(str(error)) from error
 
 
-async def _restore(settings: Settings, backup: Path) -> Restored:
-    there = await _load(settings, settings.store)
-    aside = await asyncio.to_thread(_keep, backup, carried(there)) if there.records else None
-    moved = await _move(settings, f"{FILE}{backup}", settings.store, replace=True)
+def _place(place: str) -> Path | Location:
+    """Raises `CannotMove`."""
+    if place.startswith(FILE):
+        path = Path(place.removeprefix(FILE)).expanduser()
+        return path / FILE_NAME if path.is_dir() else path
+    try:
+        return parse(place)
+    except ValueError as error:
+        raise CannotMove(f"{place!r}: {error}, or sqlite:PATH for a file") from None
+
+
+async def _restore(settings: Settings, backup: Path, target: Location) -> Restored:
+    there = await _held(settings, target)
+    aside = await asyncio.to_thread(_keep, backup, carried(there)) if there and there.records else None
+    moved = await _move(settings, backup, target, replace=True)
     return Restored(moved.to, moved.records, moved.epoch, moved.revision, str(aside) if aside else None)
 
 
@@ -81,48 +104,53 @@ def _keep(backup: Path, loaded: Loaded) -> Path:
     return aside
 
 
-async def _move(settings: Settings, source: str, target: str, *, replace: bool) -> Moved:
-    loaded = carried(await _load(settings, source))
-    if target.startswith(FILE):
-        path = _file(target)
-        await asyncio.to_thread(write, path, loaded, overwrite=replace)
-        return Moved(str(path), len(loaded.records), loaded.epoch, loaded.revision)
+async def _move(
+    settings: Settings, source: Path | Location, target: Path | Location, *, replace: bool
+) -> Moved:
+    held = (
+        await asyncio.to_thread(read, source) if isinstance(source, Path) else await _held(settings, source)
+    )
+    if held is None:
+        raise CannotMove(f"{source} holds nothing: is that its prefix?")
+    loaded = carried(held)
+    if isinstance(target, Path):
+        await asyncio.to_thread(write, target, loaded, overwrite=replace)
+        return Moved(str(target), len(loaded.records), loaded.epoch, loaded.revision)
     return await _fill(settings, target, loaded, replace=replace)
 
 
-async def _load(settings: Settings, source: str) -> Loaded:
-    if source.startswith(FILE):
-        return await asyncio.to_thread(read, _file(source))
-    store = await shared.opened(
-        msgspec.structs.replace(settings, store=StoreName(source)), lambda seconds: None
-    )
+async def _held(settings: Settings, source: Location) -> Loaded | None:
+    """All that etcd holds there, None if no registry ever was; it is only looked at."""
+    client = shared.client(settings, source)
+    from muster.storage.etcd import founding, reading
+
     try:
-        return await store.load()
+        layout = await founding.holding(client, source.prefix)
+        if layout is None:
+            return None
+        loaded = await reading.load(client, layout)
     finally:
-        await store.close()
+        await client.close()
+    if loaded is None:
+        raise StoreUnavailable("another history began there at this moment: ask again")
+    return loaded
 
 
-async def _fill(settings: Settings, target: str, loaded: Loaded, *, replace: bool) -> Moved:
-    from muster.storage.etcd.client import Client
-    from muster.storage.etcd.filling import Occupied, fill
-    from muster.storage.etcd.location import parse
+async def _fill(settings: Settings, target: Location, loaded: Loaded, *, replace: bool) -> Moved:
+    client = shared.client(settings, target)
+    from muster.storage.etcd.filling import InDoubt, Occupied, fill
 
-    location = parse(target)
-    client = Client(location, shared.credentials(settings))
     try:
-        filled = await fill(client, location.prefix, loaded, replace=replace)
+        filled = await fill(client, target.prefix, loaded, replace=replace)
     except Occupied as occupied:
         raise CannotMove(
             f"{occupied}; say --replace to put these in their place, or choose another prefix"
         ) from None
+    except InDoubt as doubt:
+        raise CannotMove(str(doubt), in_doubt=True) from None
     finally:
         await client.close()
-    return Moved(str(location), filled.records, filled.epoch, filled.revision)
-
-
-def _file(place: str) -> Path:
-    path = Path(place.removeprefix(FILE)).expanduser()
-    return path / FILE_NAME if path.is_dir() else path
+    return Moved(str(target), filled.records, filled.epoch, filled.revision)
 
 
 class SharedBackups:

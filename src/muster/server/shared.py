@@ -21,12 +21,13 @@ from muster.registry.store import SharedStore, Store
 from muster.server.config import BadConfig
 from muster.server.settings import Address, Settings
 from muster.server.tokens import Tokens
-from muster.storage.etcd.location import Credentials, parse
+from muster.storage.etcd.location import Credentials, Location, parse
 from muster.web.dialect import Dialect, bearer
 from muster.web.message import Request
 from muster.web.router import Surface
 
 if TYPE_CHECKING:
+    from muster.storage.etcd.client import Client
     from muster.storage.etcd.store import EtcdStore
 
 log = structlog.get_logger("muster")
@@ -97,12 +98,23 @@ async def opened(settings: Settings, on_commit: Callable[[float], None]) -> Etcd
     try:
         from muster.storage.etcd.store import EtcdStore
     except ImportError as error:
-        raise BadConfig(
-            "store", str(settings.store), f"needs a package more ({error.name}): pip install 'musterd[etcd]'"
-        ) from None
+        raise _needs_more(settings.store, error) from None
     return await EtcdStore.open(
         parse(settings.store),
         credentials(settings),
         on_commit=on_commit,
         warn=lambda words: log.warning("store", problem=words),
     )
+
+
+def client(settings: Settings, location: Location) -> Client:
+    """Of an etcd that nobody serves from here. Raises `BadConfig`, `OSError` for a file that cannot be read."""
+    try:
+        from muster.storage.etcd.client import Client
+    except ImportError as error:
+        raise _needs_more(str(location), error) from None
+    return Client(location, credentials(settings))
+
+
+def _needs_more(store: str, error: ImportError) -> BadConfig:
+    return BadConfig("store", store, f"needs a package more ({error.name}): pip install 'musterd[etcd]'")

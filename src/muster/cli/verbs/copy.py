@@ -11,6 +11,9 @@ from muster.cli.failures import Failure
 from muster.cli.output import Format, output_option, tell
 from muster.cli.settings import configuration
 
+HELP = "`muster help copy` says what can be copied"
+DOUBT = "do it again when etcd answers; if it says that there are records, they are these, or others with --replace"
+
 
 @click.command()
 @click.option("--from", "source", metavar="STORE", required=True, help="sqlite:PATH or etcd://HOST/PREFIX.")
@@ -35,7 +38,7 @@ def command(source: str, target: str, replace: bool, config: Path | None, output
     try:
         moved = move(configuration(config, {}).settings, source, target, replace=replace)
     except CannotMove as error:
-        raise Failure(str(error), "`muster help copy` says what can be copied", code=Exit.FILE) from None
+        raise Failure(str(error), DOUBT if error.in_doubt else HELP, code=Exit.FILE) from None
     tell(
         moved, output, f"{moved.to}: {moved.records} records, epoch {moved.epoch}, revision {moved.revision}"
     )

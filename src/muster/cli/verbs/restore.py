@@ -14,6 +14,8 @@ from muster.cli.output import Format, output_option, tell
 from muster.cli.settings import configuration
 from muster.server.settings import Settings
 
+DOUBT = "do it again when etcd answers: a backup may be put back twice"
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
@@ -43,6 +45,10 @@ def command(file: Path, data: str | None, store: str | None, config: Path | None
     epoch: every reader starts afresh, and callers keep what the backup does not know until the registry has been up for a while.
     """
     settings = configuration(config, {"data": data, "store": store}).settings
+    if settings.store == "memory":
+        raise Failure(
+            "a store in memory keeps nothing", "name the one to put it back to: --data DIR, or --store STORE"
+        )
     body = _to_etcd(settings, file) if settings.shares_store else _to_directory(file, settings.data)
     aside = f"; what was there is now {body['aside']}" if body["aside"] else ""
     where = body.get("file") or body["to"]
@@ -70,5 +76,7 @@ def _to_etcd(settings: Settings, file: Path) -> dict[str, Any]:
     try:
         restored = restore(settings, file)
     except CannotMove as error:
-        raise Failure(str(error), "nothing was changed in etcd", code=Exit.FILE) from None
+        raise Failure(
+            str(error), DOUBT if error.in_doubt else "nothing was changed in etcd", code=Exit.FILE
+        ) from None
     return to_builtins(restored)  # type: ignore[no-any-return]

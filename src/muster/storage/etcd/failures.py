@@ -85,11 +85,14 @@ _NEVER_SENT = (
     "failed to connect",
     "connection refused",
     "dns resolution failed",
+    "errors resolving",
     "name resolution",
     "handshake",
 )
 """gRPC's words for a connection that never came to be: nothing was sent over it."""
 _WHY_NOT = (
+    ("resolving", "is that its name? nobody resolves it"),
+    ("dns resolution", "is that its name? nobody resolves it"),
     (
         "certificate_verify_failed",
         "its certificate is not signed by etcd.ca: name the authority that signed it",

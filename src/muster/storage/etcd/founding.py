@@ -58,21 +58,34 @@ async def found(client: Client, prefix: str, rng: Random, *, base: int = 0, stal
     raise StoreUnavailable(f"etcd below {prefix!r}: too many registries begin a history at once; try again")
 
 
+async def holding(client: Client, prefix: str) -> Layout | None:
+    """The history below `prefix`, whichever cluster it began in; None if there is none. Writes nothing.
+
+    Raises `StoreUnavailable`.
+    """
+    _, home, epoch, _ = await look(client, prefix)
+    return None if home is None or epoch is None else _layout(prefix, home, epoch)
+
+
 def _stands(epoch: Any, header: Any, stale: str) -> bool:
     says = _read(layouts.epoch_says, epoch)
     return bool(says.cluster == header.cluster_id) and says.name != stale
 
 
 async def _as_it_is(client: Client, prefix: str, home: Any, epoch: Any) -> Found:
-    layout = Layout(
+    layout = _layout(prefix, home, epoch)
+    header, _, _, last = await look(client, prefix, layout.last)
+    return Found(layout, header.revision, last.mod_revision if last else 0)
+
+
+def _layout(prefix: str, home: Any, epoch: Any) -> Layout:
+    return Layout(
         prefix,
         _read(layouts.home_says, home),
         home.mod_revision,
         _read(layouts.epoch_says, epoch),
         epoch.mod_revision,
     )
-    header, _, _, last = await look(client, prefix, layout.last)
-    return Found(layout, header.revision, last.mod_revision if last else 0)
 
 
 def _read(read: Any, kv: Any) -> Any:

@@ -52,6 +52,8 @@ def parse(url: str) -> Location:
 
 
 def _target(host: str) -> str:
+    if odd := [each for each in host if each in "?#" or each.isspace()]:
+        raise ValueError(f"{host!r} is no host: {odd[0]!r} does not belong there; {FORM}")
     try:
         parts = urlsplit(f"//{host}")
         name, port = parts.hostname, parts.port or DEFAULT_PORT

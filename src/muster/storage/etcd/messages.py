@@ -17,7 +17,7 @@ ResponseHeader: cluster_id 1 uint64, member_id 2 uint64, revision 3 int64, raft_
 KeyValue: key 1 bytes, create_revision 2 int64, mod_revision 3 int64, version 4 int64, value 5 bytes, lease 6 int64
 Event: type 1 int32, kv 2 KeyValue
 
-RangeRequest: key 1 bytes, range_end 2 bytes, limit 3 int64, revision 4 int64, serializable 7 bool, keys_only 8 bool, count_only 9 bool
+RangeRequest: key 1 bytes, range_end 2 bytes, limit 3 int64, revision 4 int64, keys_only 8 bool, max_mod_revision 11 int64
 RangeResponse: header 1 ResponseHeader, kvs 2 KeyValue*, more 3 bool, count 4 int64
 PutRequest: key 1 bytes, value 2 bytes, lease 3 int64
 DeleteRangeRequest: key 1 bytes, range_end 2 bytes
