@@ -170,7 +170,7 @@ def test_the_memo_keeps_neither_large_answers_nor_endless_heads(
         for _ in range(3):
             caller.look(name, traceparent=str(n))
         caller.look(f"{name}-none", x="y" * 3_000, n=str(n))
-    kept = registry.do(lambda running: running.listener.memo.copy())
+    kept = registry.do(lambda running: running.listener.memo.answers.copy())
     assert sum(len(lookup._bytes) for lookup in kept.values()) < 50 * limits.MEMO_ANSWER_BYTES
     assert max(map(len, kept)) <= limits.MEMO_HEAD_BYTES
 

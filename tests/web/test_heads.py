@@ -78,12 +78,12 @@ def test_lines_that_promise_a_body_are_not_known(registry: LocalRegistry, wire: 
     for _ in range(2):
         wire.send(b"POST /v1/heartbeats HTTP/1.1\r\n" + lines + body)
         assert wire.answer("POST").json == {"renewed": 0, "refused": []}
-    assert lines not in registry.do(lambda running: running.listener.heads.copy())
+    assert lines not in registry.do(lambda running: running.listener.memo.headers.copy())
 
 
 def test_the_known_lines_are_bounded(registry: LocalRegistry, known: Wire, name: str) -> None:
     for n in range(3):
         known.send(head("PUT", f"/v1/heartbeat/{name}", f"Trace: {str(n) * limits.MEMO_HEAD_BYTES}"))
         assert known.answer("PUT").status == 204
-    kept = registry.do(lambda running: list(running.listener.heads))
+    kept = registry.do(lambda running: list(running.listener.memo.headers))
     assert max(map(len, kept)) <= limits.MEMO_HEAD_BYTES

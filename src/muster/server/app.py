@@ -191,7 +191,7 @@ def _registry(
 
 def _listener(registry: Registry, gate: Gate, connections: int) -> Listener:
     listener = Listener(gate, connections=connections, disconnected=registry.subscribers.disconnected)
-    registry.on_reset(listener.forget_answers)
+    registry.on_reset(listener.memo.forget_answers)
     return listener
 
 

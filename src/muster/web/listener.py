@@ -1,4 +1,4 @@
-"""What all connections of one server share: the routes, the rules, the answers known by heart, and the coarse clock.
+"""What all connections of one server share: the routes, the rules, the memo, and the coarse clock.
 
 The clock ticks once a second: it dates answers, lets a look-up's bytes be reused within the second, and ends connections that
 are idle or that take too long over one request.
@@ -18,6 +18,7 @@ from muster.model.errors import Rejected, Unavailable
 from muster.web import inflate
 from muster.web.access import Gate
 from muster.web.known import Known
+from muster.web.memo import Memo
 from muster.web.message import NO_CONTENT, Headers, Request, Response, encode
 from muster.web.pulse import Pulse
 from muster.web.router import Match, Router
@@ -52,8 +53,7 @@ class Listener:
         disconnected: Callable[[str], None] = lambda peer: None,
     ) -> None:
         self.gate = gate
-        self.memo: dict[bytes, Known] = {}
-        self.heads: dict[bytes, Headers] = {}
+        self.memo = Memo()
         self.pulse: Pulse[Stream] = Pulse(asyncio.get_running_loop())
         self.refused: dict[str, int] = {}
         self.lookups = 0
@@ -101,25 +101,17 @@ class Listener:
 
     # --- Requests ---------------------------------------------------------------------------------------------------
 
-    def remember(self, head: bytes, known: Known) -> None:
-        if len(head) > limits.MEMO_HEAD_BYTES:
-            return
-        if len(self.memo) >= limits.MEMO_REQUESTS:
-            self.memo.clear()
-        self.memo[head] = known
-
-    def remember_head(self, head: bytes, headers: Headers) -> None:
-        """The header lines of `head`, a whole one without a body, mean `headers`."""
-        _, _, lines = head.partition(b"\r\n")
-        if len(lines) > limits.MEMO_HEAD_BYTES:
-            return
-        if len(self.heads) >= limits.MEMO_REQUESTS:
-            self.heads.clear()
-        self.heads[lines] = tuple(headers)
-
-    def forget_answers(self, reason: str) -> None:
-        """Another history of the registry began, which counts revisions anew."""
-        self.memo.clear()
+    def ask(self, request: Request, match: Match, *, can_stream: bool) -> Response | Known | Stream | None:
+        """What the hot handler says, a failure as its dialect says it; None if it has to wait."""
+        assert match.route.hot is not None
+        try:
+            self.judge(request, match)
+            answer: Response | Known | Stream | None = match.route.hot(request)
+            if isinstance(answer, Stream) and not can_stream:
+                raise Rejected("invalid_request", "a stream is asked for with GET, over HTTP/1.1")
+        except Exception as error:  # noqa: BLE001 - a bug is told, and logged
+            return self.failed(error, f"{request.method} {request.path}", request.path, request.headers)
+        return answer
 
     def judge(self, request: Request, match: Match) -> None:
         """Whether it may ask for that, and its body as it was meant. Raises `Rejected`."""

@@ -37,13 +37,11 @@ from muster.model.errors import Rejected
 from muster.web.inflate import too_large
 from muster.web.known import Known
 from muster.web.listener import Listener
-from muster.web.message import NO_CONTENT, Headers, Request, Response, encode
+from muster.web.message import NO_CONTENT, Request, encode
+from muster.web.patience import Patience
 from muster.web.router import Match
 from muster.web.stream import Stream
 
-TERMINATOR = b"\r\n\r\n"
-REQUEST_LINE = re.compile(rb"(GET|HEAD|PUT|POST) (/[A-Za-z0-9\-._~!$&'()*+,;=:@%/?]*) HTTP/1\.1")
-"""A request line without anything unusual; others are for the parser (RFC 9112 section 3, RFC 3986 section 3.3)."""
 UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 DECLINED = b"\r\ndeclined:"
 """We take up no offer of another protocol (RFC 9110 section 7.8 lets us). The parser would, and lose the request's body over it;
@@ -55,6 +53,9 @@ quiet.setLevel(logging.ERROR)  # Or whoever sends garbage writes our log.
 
 
 Phase = Literal["idle", "head", "hot", "cold", "streaming", "refused"]
+Turn = Literal["own", "earlier", "over"]
+"""Whose answer comes next: that of the request being read; of an earlier one, which is not answered yet; or of none, for this one was
+answered before its end."""
 
 
 class Incoming(Struct):
@@ -93,13 +94,10 @@ class MusterProtocol(HttpToolsProtocol):
         self.peer = ""
         self.source = ""
         self.waiting: asyncio.Event | None = None
-        self.touched = 0.0
-        self.begun = 0.0
         self._phase: Phase = "idle"
         self._incoming = Incoming()
         self._whole = b""
-        self._unsent = 0
-        self._stuck_since = 0.0
+        self._patience = Patience(0.0)
 
     # --- Connection -------------------------------------------------------------------------------------------------
 
@@ -108,7 +106,7 @@ class MusterProtocol(HttpToolsProtocol):
         host, port = self.client or ("local", 0)
         self.source = host
         self.peer = f"{host}:{port}"
-        self.touched = self.begun = self.listener.seconds
+        self._patience = Patience(self.listener.seconds)
         if not self.listener.admit(self):
             self.cut()
 
@@ -128,14 +126,13 @@ class MusterProtocol(HttpToolsProtocol):
         self.transport.abort()
 
     def pause_writing(self) -> None:
-        self._unsent = self.transport.get_write_buffer_size()
-        self._stuck_since = self.listener.seconds
+        self._patience.stuck(self.transport.get_write_buffer_size(), self.listener.seconds)
         if self.stream is not None:
             self.stream.full()
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        self._unsent = 0
+        self._patience.unsent = 0
         super().resume_writing()
         if self.stream is not None:
             self.stream.writable()
@@ -145,16 +142,8 @@ class MusterProtocol(HttpToolsProtocol):
 
     def overdue(self, now: float) -> bool:
         """Whether the other side keeps us waiting for too long: to take an answer, to end a request, or to begin one."""
-        if self._unsent:
-            left = self.transport.get_write_buffer_size()
-            if left < self._unsent:
-                self._unsent, self._stuck_since = left, now
-            return now - self._stuck_since > limits.STREAM_STALLED_S
-        if self.begun:
-            return now - self.begun > limits.REQUEST_TIMEOUT_S
-        return (
-            self._phase != "streaming" and not self._answering and now - self.touched > limits.IDLE_TIMEOUT_S
-        )
+        idle = self._phase != "streaming" and not self._answering
+        return self._patience.over(now, unsent=self.transport.get_write_buffer_size(), idle=idle)
 
     @property
     def _answering(self) -> bool:
@@ -167,7 +156,7 @@ class MusterProtocol(HttpToolsProtocol):
         if self._phase == "streaming" or self._phase == "refused":
             return
         self._whole = data if self._phase == "idle" else b""
-        if self._whole and not self._unsent and not self._answering and self._answer_known(data):
+        if self._whole and not self._patience.unsent and not self._answering and self._answer_known(data):
             return
         if self._phase == "head":
             self._incoming.more_head_bytes += len(data)  # A header without end is not reported by the parser.
@@ -176,46 +165,40 @@ class MusterProtocol(HttpToolsProtocol):
         super().data_received(data)
         self._whole = b""
         if self._phase == "head" and self._incoming.more_head_bytes > limits.HEAD_BYTES:
-            self._tell(Rejected("head_too_large", f"a head has at most {limits.HEAD_BYTES} bytes"))
+            self._end_with(Rejected("head_too_large", f"a head has at most {limits.HEAD_BYTES} bytes"))
 
     def _answer_known(self, data: bytes) -> bool:
         """Answer without the parser what it need not see: bytes, or header lines, that were judged before."""
         listener = self.listener
-        known = listener.memo.get(data)
+        known = listener.memo.answers.get(data)
         if known is not None:
-            self.touched, self.begun = listener.seconds, 0.0
+            self._patience.read(listener.seconds)
             self.transport.write(known.answer())
             return True
-        line, _, lines = data.partition(b"\r\n")
-        headers = listener.heads.get(lines)
-        return headers is not None and self._answer_line(line, headers)
-
-    def _answer_line(self, line: bytes, headers: Headers) -> bool:
-        """Answer a request line before header lines that are known to promise no body and no end of the connection."""
-        asked = REQUEST_LINE.fullmatch(line)
-        if asked is None or len(line) > limits.URL_BYTES:
+        read = listener.memo.read(data)
+        if read is None:
             return False
-        method = asked[1].decode("ascii")
+        method, url, headers = read
         try:
-            match = self.listener.router.match(method, asked[2].partition(b"?")[0].decode("ascii"))
+            match = listener.router.match(method, url.partition(b"?")[0].decode("ascii"))
         except Rejected:
             return False
         if match.route.hot is None:
             return False
-        self.url, self.headers = asked[2], [*headers]
-        self.touched, self.begun = self.listener.seconds, 0.0
+        self.url, self.headers = url, [*headers]
+        self._patience.read(listener.seconds)
         return self._answer_hot(self._request(match, method, b""), match, modern=True, keep=True)
 
     def send_400_response(self, msg: str) -> None:
         """The parser gave up: because of what it read, or because a callback refused to read on."""
         if self._phase != "refused" and self._phase != "streaming":
-            self._tell(Rejected("invalid_request", "this is no HTTP request"))
+            self._end_with(Rejected("invalid_request", "this is no HTTP request"))
 
     def on_message_begin(self) -> None:
         if self._phase == "streaming":
             raise Refused
         self._phase, self._incoming = "head", Incoming()
-        self.begun = self.listener.seconds
+        self._patience.begun = self.listener.seconds
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
@@ -245,7 +228,7 @@ class MusterProtocol(HttpToolsProtocol):
         except Rejected:
             self._go_cold()  # The ASGI path says what is wrong, after the body.
             return
-        if match.route.hot is None or self.expect_100_continue or self._answering or self._unsent:
+        if match.route.hot is None or self.expect_100_continue or self._answering or self._patience.unsent:
             self._go_cold()  # Which waits for its turn, and for the reader to take what is there.
         else:
             self._phase = "hot"
@@ -262,7 +245,7 @@ class MusterProtocol(HttpToolsProtocol):
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self.touched, self.begun = self.listener.seconds, 0.0
+        self._patience.read(self.listener.seconds)
         hot, self._phase = self._phase == "hot", "idle"
         if not (hot and self._answered_hot()):
             super().on_message_complete()
@@ -276,8 +259,8 @@ class MusterProtocol(HttpToolsProtocol):
         keep = modern and self.parser.should_keep_alive()
         request = self._request(match, self.parser.get_method().decode("ascii"), b"".join(chunks))
         if self._answer_hot(request, match, modern=modern, keep=keep):
-            if keep and _one_head(self._whole):
-                self.listener.remember_head(self._whole, self.headers)
+            if keep:
+                self.listener.memo.keep_headers(self._whole, self.headers)
             return True
         self._go_cold()
         for chunk in chunks:
@@ -288,7 +271,7 @@ class MusterProtocol(HttpToolsProtocol):
 
     def _answer_hot(self, request: Request, match: Match, *, modern: bool, keep: bool) -> bool:
         """Answer now; False if the handler needs to wait. `modern`: asked over HTTP/1.1; `keep`: the connection stays."""
-        answer = self._asked(request, match, can_stream=modern and request.method == "GET")
+        answer = self.listener.ask(request, match, can_stream=modern and request.method == "GET")
         plain = request.method != "HEAD"
         if answer is None:
             return False
@@ -297,8 +280,7 @@ class MusterProtocol(HttpToolsProtocol):
         elif answer is NO_CONTENT and keep:
             self.transport.write(self.listener.no_content)
         elif isinstance(answer, Known) and plain and keep:
-            if _one_head(self._whole):
-                self.listener.remember(self._whole, answer)
+            self.listener.memo.keep_answer(self._whole, answer)
             self.transport.write(answer.answer())
         else:
             response = answer.response() if isinstance(answer, Known) else answer
@@ -306,22 +288,6 @@ class MusterProtocol(HttpToolsProtocol):
             if not keep:
                 self.transport.close()
         return True
-
-    def _asked(self, request: Request, match: Match, *, can_stream: bool) -> Response | Known | Stream | None:
-        """What the hot handler says; a failure as its dialect says it."""
-        assert match.route.hot is not None
-        try:
-            self.listener.judge(request, match)
-            answer: Response | Known | Stream | None = match.route.hot(request)
-            if isinstance(answer, Stream) and not can_stream:
-                raise Rejected("invalid_request", "a stream is asked for with GET, over HTTP/1.1")
-        except Exception as error:  # noqa: BLE001 - a bug is told, and logged
-            return self._failed(error, f"{request.method} {request.path}")
-        return answer
-
-    def _failed(self, error: Exception, asked: str) -> Response:
-        raw_path = self.url.partition(b"?")[0].decode("latin-1")
-        return self.listener.failed(error, asked, raw_path, self.headers)
 
     def _request(self, match: Match, method: str, body: bytes) -> Request:
         path, _, query = self.url.partition(b"?")
@@ -341,29 +307,39 @@ class MusterProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: Rejected) -> None:
         """Refuse a request that is not whole yet: what follows on this connection cannot be told apart from it."""
-        self._tell(error)
+        self._end_with(error)
         raise Refused
 
-    def _tell(self, error: Rejected) -> None:
-        cold, self._phase = self._phase == "cold", "refused"
-        said = self._failed(error, "what is no request yet")
-        if self._answering and (self.pipeline or not cold):
-            # An earlier request has not been answered, and what we say now would be taken for its answer.
+    def _end_with(self, error: Rejected) -> None:
+        """The last we say here, if it is this request's turn to be answered."""
+        turn, self._phase = self._turn(), "refused"
+        raw_path = self.url.partition(b"?")[0].decode("latin-1")
+        refusal = self.listener.failed(error, "what is no request yet", raw_path, self.headers)
+        if turn == "earlier":
             self.transport.close()
             return
-        if cold and not self._answering:
-            self._hang_up()  # It was answered already: nobody needed its body.
-            return
+        if turn == "own":
+            self._take_back()
+            self.transport.write(encode(refusal, self.listener.date, close=True))
+        self._hang_up()
+
+    def _turn(self) -> Turn:
+        """Of which request the other side would take what we say now for the answer."""
+        cold = self._phase == "cold"
+        if self._answering and (self.pipeline or not cold):
+            return "earlier"
+        return "over" if cold and not self._answering else "own"
+
+    def _take_back(self) -> None:
+        """If uvicorn has the request already, it says nothing more about it."""
         if self._answering:
             self.cycle.disconnected = True  # type: ignore[union-attr]
             self.cycle.message_event.set()  # type: ignore[union-attr]
-        self.transport.write(encode(said, self.listener.date, close=True))
-        self._hang_up()
 
     def _hang_up(self) -> None:
         """Say no more, and wait a little for the other side to do so: a connection that is closed with bytes unread is reset,
         and our answer lost with it (RFC 9112 section 9.6)."""
-        self.begun = self.listener.seconds
+        self._patience.begun = self.listener.seconds
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
@@ -387,11 +363,6 @@ class MusterProtocol(HttpToolsProtocol):
             self.transport.close()
         else:
             super().shutdown()
-
-
-def _one_head(data: bytes) -> bool:
-    """Whether `data` is one whole head without a body, as far as its bytes tell."""
-    return data.endswith(TERMINATOR) and data.count(TERMINATOR) == 1
 
 
 def bound_to(listener: Listener) -> type[MusterProtocol]:
