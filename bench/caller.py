@@ -8,35 +8,18 @@ A call begins when it is due, whatever became of those before. What is chosen an
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
-from typing import Any
 
 import httpx
-from tests.proof.notes import OK, Called, Note, Picked, Ready, encode
+from tests.proof.notes import OK, Called, Ready
+from tests.proof.noting import Noting, note
 
-from muster.client import Discovery, Endpoint
 from muster.integrations.httpx import AsyncTransport
 
 SERVICE = "web"
 END_S = 20.0
 """A call may take 15 s, by the policy."""
-
-
-class Noting(Discovery):
-    """Writes down every choice, retries included."""
-
-    by = ""
-
-    def pick(self, *args: Any, **kwargs: Any) -> Endpoint:
-        endpoint = super().pick(*args, **kwargs)
-        note(Picked(time.monotonic(), self.by, endpoint.id))
-        return endpoint
-
-
-def note(what: Note) -> None:
-    os.write(sys.stdout.fileno(), encode(what) + b"\n")
 
 
 async def call(client: httpx.AsyncClient, by: str) -> None:

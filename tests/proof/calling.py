@@ -24,9 +24,10 @@ import aiohttp
 import httpx  # noqa: TID251 - what is proved
 import httpx2
 import requests  # noqa: TID251
-from tests.proof.notes import Called, Note, Picked, Ready, Viewed, encode
+from tests.proof.notes import Called, Ready, Viewed
+from tests.proof.noting import Noting, note
 
-from muster.client import Bound, Discovery, Endpoint
+from muster.client import Bound
 from muster.integrations import httpx2 as httpx2_transports
 from muster.integrations.aiohttp import Middleware
 from muster.integrations.httpx import AsyncTransport, Transport
@@ -39,17 +40,6 @@ CHILDREN: Final = 2
 POST_EVERY: Final = 5
 """One call in so many is not idempotent."""
 VIEW_EVERY_S: Final = 0.25
-
-
-class Noting(Discovery):
-    """Writes down every choice, retries included."""
-
-    by = ""
-
-    def pick(self, *args: Any, **kwargs: Any) -> Endpoint:
-        endpoint = super().pick(*args, **kwargs)
-        note(Picked(time.monotonic(), self.by, endpoint.id))
-        return endpoint
 
 
 def viewing(discovery: Noting, ending: threading.Event) -> None:
@@ -71,11 +61,6 @@ def wait_for_somebody(discovery: Noting) -> None:
     changes = discovery.changes(SERVICE, timeout=60)
     while not discovery.instances(SERVICE):
         next(changes)
-
-
-def note(what: Note) -> None:
-    """One write for one line: those of several processes do not mix."""
-    os.write(sys.stdout.fileno(), encode(what) + b"\n")
 
 
 def begun(discovery: Noting) -> threading.Event:

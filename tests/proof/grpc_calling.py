@@ -13,9 +13,10 @@ from typing import Any, Final
 import grpc
 import grpc.aio
 import msgspec
-from tests.proof.calling import SERVICE, Noting, in_tasks, in_threads, note
+from tests.proof.calling import SERVICE, in_tasks, in_threads
 from tests.proof.grpc_instance import METHOD
 from tests.proof.notes import OK, Picked
+from tests.proof.noting import Noting, note
 
 from muster.integrations.grpc import target
 

@@ -43,9 +43,23 @@ def here(new: LocalRegistry) -> Iterator[Caller]:
         yield caller
 
 
-def source(old: LocalRegistry, dialect: str) -> str:
-    path = "/eureka" if dialect == "eureka" else ""
-    return f"{dialect}://{old.host}:{old.port}{path}"
+class Follower:
+    """Runs `muster follow` with what one registry says in a dialect, into another."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], dialect: str) -> None:
+        self._capsys = capsys
+        self.dialect = dialect
+
+    def url(self, source: LocalRegistry) -> str:
+        return f"{self.dialect}://{source.host}:{source.port}{'/eureka' if self.dialect == 'eureka' else ''}"
+
+    def __call__(self, source: LocalRegistry, into: LocalRegistry, *options: str) -> Ran:
+        return follow(self._capsys, self.url(source), into, *options)
+
+
+@pytest.fixture(params=DIALECTS)
+def follower(request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]) -> Follower:
+    return Follower(capsys, request.param)
 
 
 def follow(capsys: pytest.CaptureFixture[str], source: str, new: LocalRegistry, *options: str) -> Ran:
@@ -72,22 +86,16 @@ def until(condition: Callable[[], bool]) -> None:
     raise TimeoutError
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
 def test_copies_follow_and_the_two_views_become_one(
-    dialect: str,
-    old: LocalRegistry,
-    new: LocalRegistry,
-    there: Caller,
-    here: Caller,
-    capsys: pytest.CaptureFixture[str],
+    follower: Follower, old: LocalRegistry, new: LocalRegistry, there: Caller, here: Caller
 ) -> None:
     there.register("web", "web-1", port=1, metadata={"k": "v"})
     there.register("web", "web-2", port=2)
     there.register("web", "sick", port=3, checks=[{"kind": "ttl", "ttl": "1h"}])
     there.ask("POST", "/v1/instances/sick/check", {"result": "fail"})
     here.register("unrelated", "u")
-    url = source(old, dialect)
-    compared = follow(capsys, url, new, "--compare", "--once")
+    url = follower.url(old)
+    compared = follower(old, new, "--compare", "--once")
     assert compared.code == 11
     assert compared.out.splitlines()[1].split(maxsplit=1) == ["web", "127.0.0.1:1, 127.0.0.1:2  -"]
     with following(url, new):
@@ -96,20 +104,14 @@ def test_copies_follow_and_the_two_views_become_one(
         assert {each["port"] for each in copies} == {1, 2}
         assert {each["metadata"]["muster-origin"] for each in copies} == {url}
         assert copies[0]["metadata"]["k"] == "v"
-        assert follow(capsys, url, new, "--compare", "--once").code == 0
+        assert follower(old, new, "--compare", "--once").code == 0
         there.deregister("web-1")
         until(lambda: [each["port"] for each in here.look("web").json["instances"]] == [2])
     assert there.look("web").ids == ["web-2"], "the source is only read"
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
 def test_an_instance_that_moves_takes_the_place_of_its_copy(
-    dialect: str,
-    old: LocalRegistry,
-    new: LocalRegistry,
-    there: Caller,
-    here: Caller,
-    capsys: pytest.CaptureFixture[str],
+    follower: Follower, old: LocalRegistry, new: LocalRegistry, there: Caller, here: Caller
 ) -> None:
     registrations: dict[str, Callable[[Caller], object]] = {
         "eureka": lambda caller: Eureka(caller).register("web", "host-1"),
@@ -119,81 +121,63 @@ def test_an_instance_that_moves_takes_the_place_of_its_copy(
             {"Node": "n1", "Address": "10.0.3.7", "Service": {"ID": "web-1", "Service": "web", "Port": 8080}},
         ),
     }
-    register, url = registrations[dialect], source(old, dialect)
+    register = registrations[follower.dialect]
     register(there)
-    assert follow(capsys, url, new, "--once").code == 0
+    assert follower(old, new, "--once").code == 0
     (copy,) = here.look("web").json["instances"]
-    assert copy["metadata"]["muster-origin"] == url
+    assert copy["metadata"]["muster-origin"] == follower.url(old)
     register(here)
     (itself,) = here.look("web").json["instances"]
     assert (itself["instance_id"], itself["metadata"].get("muster-origin")) == (copy["instance_id"], None)
-    assert "1 have moved here" in follow(capsys, url, new, "--once").err
+    assert "1 have moved here" in follower(old, new, "--once").err
     assert here.look("web").json["instances"] == [itself]
-    assert follow(capsys, url, new, "--compare", "--once").code == 0
+    assert follower(old, new, "--compare", "--once").code == 0
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_source_that_is_away_takes_nothing_away(
-    dialect: str, new: LocalRegistry, here: Caller, capsys: pytest.CaptureFixture[str]
+    follower: Follower, new: LocalRegistry, here: Caller
 ) -> None:
     with LocalRegistry() as old, Caller(old.host, old.port) as there:
         there.register("web", "web-1")
-        url = source(old, dialect)
-        assert follow(capsys, url, new, "--once").code == 0
-    away = follow(capsys, url, new, "--once")
+        assert follower(old, new, "--once").code == 0
+    away = follower(old, new, "--once")
     assert (away.code, len(here.look("web").ids)) == (3, 1)
-    assert follow(capsys, url, new, "--compare", "--once").code == 3
+    assert follower(old, new, "--compare", "--once").code == 3
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
 def test_copies_are_not_copied_again(
-    dialect: str,
-    old: LocalRegistry,
-    new: LocalRegistry,
-    there: Caller,
-    here: Caller,
-    capsys: pytest.CaptureFixture[str],
+    follower: Follower, old: LocalRegistry, new: LocalRegistry, there: Caller, here: Caller
 ) -> None:
     """Two registries that follow each other."""
     there.register("web", "web-1")
-    assert follow(capsys, source(old, dialect), new, "--once").code == 0
-    assert follow(capsys, source(new, dialect), old, "--once").code == 0
+    assert follower(old, new, "--once").code == 0
+    assert follower(new, old, "--once").code == 0
     assert there.look("web").ids == ["web-1"]
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_a_registry_does_not_follow_itself(
-    dialect: str, new: LocalRegistry, here: Caller, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_registry_does_not_follow_itself(follower: Follower, new: LocalRegistry, here: Caller) -> None:
     here.register("web", "web-1")
-    itself = source(new, dialect)
     for options in ([], ["--once"], ["--compare"]):
-        ran = follow(capsys, itself, new, *options)
+        ran = follower(new, new, *options)
         assert (ran.code, "is the registry that would follow it" in ran.err.replace("\n", " ")) == (2, True)
     assert here.look("web").ids == ["web-1"]
-    assert follow(capsys, itself, new, "--once", "--namespace", "other").code == 0
+    assert follower(new, new, "--once", "--namespace", "other").code == 0
     assert len(here.ask("GET", "/v1/services/web/instances?namespace=other").ids) == 1
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
 def test_two_that_follow_each_other_know_an_instance_once(
-    dialect: str,
-    old: LocalRegistry,
-    new: LocalRegistry,
-    there: Caller,
-    here: Caller,
-    capsys: pytest.CaptureFixture[str],
+    follower: Follower, old: LocalRegistry, new: LocalRegistry, there: Caller, here: Caller
 ) -> None:
     """Also when it has registered at both, under an id that the dialect does not make."""
     there.register("web", "web-1", port=1)
     here.register("api", "api-1", port=2)
     for _ in range(3):
-        assert follow(capsys, source(old, dialect), new, "--once").code == 0
-        assert follow(capsys, source(new, dialect), old, "--once").code == 0
+        assert follower(old, new, "--once").code == 0
+        assert follower(new, old, "--once").code == 0
     assert [len(one.look(name).ids) for one in (here, there) for name in ("web", "api")] == [1, 1, 1, 1]
     here.register("web", "web-1", port=1)
     assert len(here.look("web").ids) == 2
-    assert follow(capsys, source(old, dialect), new, "--once").code == 0
+    assert follower(old, new, "--once").code == 0
     assert here.look("web").ids == ["web-1"]
 
 
@@ -201,7 +185,7 @@ def test_what_cannot_be_kept_is_said(
     old: LocalRegistry, new: LocalRegistry, there: Caller, capsys: pytest.CaptureFixture[str]
 ) -> None:
     there.register("web", "web-1", metadata={f"k{n}": "v" for n in range(64)})
-    ran = follow(capsys, source(old, "consul"), new, "--once")
+    ran = Follower(capsys, "consul")(old, new, "--once")
     assert (ran.code, "metadata: may hold 64 pairs" in ran.err.replace("\n", " ")) == (0, True), ran.err
 
 
