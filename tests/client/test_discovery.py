@@ -19,6 +19,16 @@ from muster.testing import FakeRegistry
 from muster.testing.clock import ManualClock
 
 
+@pytest.fixture
+def of_two(registry: FakeRegistry, follow: Follow) -> Discovery:
+    """Knows two instances of `web`."""
+    for port in (1, 2):
+        registry.add("web", port=port)
+    discovery = follow("web")
+    discovery.wait_ready()
+    return discovery
+
+
 def test_calls_are_spread_by_weight(registry: FakeRegistry, follow: Follow) -> None:
     for port, weight in ((1, 100), (2, 100), (3, 200)):
         registry.add("web", port=port, weight=weight)
@@ -285,15 +295,11 @@ def test_a_call_that_begins_too_late_goes_elsewhere(registry: FakeRegistry, foll
     assert late.ledger.memory.active == 0
 
 
-def test_an_attempt_is_under_way_until_its_block_is_left(registry: FakeRegistry, follow: Follow) -> None:
-    for port in (1, 2):
-        registry.add("web", port=port)
-    discovery = follow("web")
-    discovery.wait_ready()
-    with discovery.attempt("web") as one, discovery.attempt("web") as other:
+def test_an_attempt_is_under_way_until_its_block_is_left(of_two: Discovery) -> None:
+    with of_two.attempt("web") as one, of_two.attempt("web") as other:
         assert {one.endpoint.port, other.endpoint.port} == {1, 2}
-    assert discovery.status().services["web"].calls[""].attempts == 2
-    with pytest.raises(NoEndpoint), discovery.attempt("web", "no such port"):
+    assert of_two.status().services["web"].calls[""].attempts == 2
+    with pytest.raises(NoEndpoint), of_two.attempt("web", "no such port"):
         pass
 
 
@@ -314,13 +320,9 @@ def test_an_attempt_that_begins_too_late_is_one_of_somebody_else(
     assert late.peer.outstanding == 0
 
 
-def test_a_call_has_one_attempt_under_way(registry: FakeRegistry, follow: Follow) -> None:
+def test_a_call_has_one_attempt_under_way(of_two: Discovery) -> None:
     """Whoever begins another without a word has given up the first."""
-    for port in (1, 2):
-        registry.add("web", port=port)
-    discovery = follow("web")
-    discovery.wait_ready()
-    with discovery.call("web") as call:
+    with of_two.call("web") as call:
         first, second = call.attempt(), call.attempt()
         assert (first.outcome, second.outcome) == (Outcome.CANCELLED, None)
     ledger = first.endpoint.ledger
@@ -328,12 +330,8 @@ def test_a_call_has_one_attempt_under_way(registry: FakeRegistry, follow: Follow
     assert ledger.memory.active == 0
 
 
-def test_a_call_is_told_of_an_exception_as_it_is(registry: FakeRegistry, follow: Follow) -> None:
-    for port in (1, 2):
-        registry.add("web", port=port)
-    discovery = follow("web")
-    discovery.wait_ready()
-    with discovery.call("web") as call:
+def test_a_call_is_told_of_an_exception_as_it_is(of_two: Discovery) -> None:
+    with of_two.call("web") as call:
         first = call.attempt().endpoint
         assert call.failed(ConnectionRefusedError(111, "refused")) is not None
         assert call.attempt().endpoint.port != first.port

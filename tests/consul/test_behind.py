@@ -4,11 +4,10 @@ import asyncio
 
 import pytest
 from tests.consul.conftest import SETTINGS
-from tests.registry.replicas.pair import Pair, pair
+from tests.registry.replicas.pair import Pair, deaf, pair
 from tests.registry.replicas.speaking import Speaking
 
 from muster.model import limits
-from muster.registry.registry import Registry
 from muster.server.consul import consul
 from muster.testing.simulation.loop import in_virtual_time
 from muster.web.access import Gate
@@ -36,14 +35,6 @@ def both(two: Pair) -> tuple[Speaking, Speaking]:
 
 async def put(at: Speaking, path: str, body: object = None) -> int:
     return (await at.ask("PUT", f"/v1/{path}", body))[0]
-
-
-def deaf(two: Pair, seconds: float = 3600.0) -> Registry:
-    """`b` hears nothing of the store for so long."""
-    hears = two.stores["b"].hears
-    hears.clear()
-    asyncio.get_running_loop().call_later(seconds, hears.set)
-    return two.registries["b"]
 
 
 @every_ask

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 from tests.eureka.conftest import body
-from tests.registry.replicas.pair import Pair, pair
+from tests.registry.replicas.pair import Pair, deaf, pair
 from tests.registry.replicas.speaking import Speaking
 
 from muster.eureka.routes import surface
@@ -30,13 +30,6 @@ def both(two: Pair) -> tuple[Speaking, Speaking]:
 
 async def register(at: Speaking, **fields: object) -> None:
     assert await at.ask("POST", "/eureka/apps/WEB", body("web", **fields)) == (204, "")
-
-
-def deaf(two: Pair, seconds: float = 3600.0) -> None:
-    """`b` hears nothing of the store for so long."""
-    hears = two.stores["b"].hears
-    hears.clear()
-    asyncio.get_running_loop().call_later(seconds, hears.set)
 
 
 @every_ask

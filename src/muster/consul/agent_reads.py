@@ -18,7 +18,7 @@ from muster.core.state import Entry
 from muster.model.names import printable
 from muster.web.message import JSON, Request, Response
 
-from . import names, queries, replies, seen
+from . import names, queries, replies, seen, shown_checks
 from .answers import AgentService, HealthCheck, ServiceHealth
 from .catalog import node_topic
 from .checks import STATUS_OF, worst
@@ -102,11 +102,17 @@ class AgentReads:
         return seen.agent_service(each, self._shared.home.datacenter)
 
     def _checks(self, each: Seen) -> tuple[HealthCheck, ...]:
-        return self._now(seen.checks(each, {}), each.entry, lambda name: seen.check_id(each, name))
+        return self._now(
+            shown_checks.checks(each, {}), each.entry, lambda name: shown_checks.check_id(each, name)
+        )
 
     def _node_checks(self, name: str, entry: Entry | None) -> tuple[HealthCheck, ...]:
         """Those of the node but `serfHealth`, which is not its agent's."""
-        found = (check for check in seen.node_checks(name, entry, {}) if check.check_id != seen.SERF)
+        found = (
+            check
+            for check in shown_checks.node_checks(name, entry, {})
+            if check.check_id != shown_checks.SERF
+        )
         return self._now(tuple(found), entry, lambda name: name) if entry is not None else ()
 
     def _now(

@@ -21,8 +21,9 @@ from .failures import Refused
 from .queries import BOOLEANS
 from .registration import Place
 from .requests import CheckBody, CheckUpdate, ServiceBody
-from .seen import Seen, check_id
+from .seen import Seen
 from .shared import Shared, body_of
+from .shown_checks import check_id
 
 _RESULTS: Final[dict[str, Result]] = {"passing": "pass", "warning": "warn", "critical": "fail"}
 

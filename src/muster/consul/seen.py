@@ -1,39 +1,19 @@
-"""Any instance of the registry as Consul's clients see it: on which node, under which id and name, with which checks.
-
-What the registry knows and Consul has no field for becomes a check that speaks of it, so that clients that look only at checks
-leave the instance alone: an operator's override and a drain are the maintenance check, a confirmed suspicion one called
-`muster-reach`, an instance that is not ready yet one called `muster-ready`.
-
-Checks are told in the order of their IDs, as Consul's are.
-"""
+"""Any instance of the registry as Consul's clients see it: on which node, under which id and name. Its checks: `shown_checks.py`."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator, Mapping
-from operator import attrgetter
-from typing import Final
 
 from msgspec import Struct
 
 from muster.core.state import Entry
 from muster.model import limits
-from muster.model.record import Facts
 
 from . import details, names
-from .answers import AgentService, Definition, HealthCheck, Locality, Node, Service, ServiceAddress, Weights
-from .checks import STATUS_OF, definition, kind_of
+from .answers import AgentService, Locality, Node, Service, ServiceAddress, Weights
 from .details import Details
-from .durations import show
 from .names import Home
 from .registration import WEIGHT_UNIT
-
-MAINTENANCE: Final = "_service_maintenance:"
-NODE_MAINTENANCE: Final = "_node_maintenance"
-NO_REASON: Final = (
-    "Maintenance mode is enabled for this {}, but no reason was provided. This is a default message."
-)
-SERF: Final = "serfHealth"
 
 
 class Seen(Struct, frozen=True):
@@ -55,11 +35,6 @@ class Seen(Struct, frozen=True):
         return f"<Seen {self.node}/{self.id} of {self.name}>"
 
 
-_by_id: Final = attrgetter("check_id")
-Outputs = Mapping[str, str]
-"""What each check of an instance said last, by its native name."""
-
-
 def seen(entry: Entry, home: Home) -> Seen:
     instance = entry.record.instance
     said = details.of_service(instance)
@@ -67,11 +42,6 @@ def seen(entry: Entry, home: Home) -> Seen:
         return Seen(entry, said.node, said.node_address, said.id, said.name, said.address, said)
     node = names.node_at(instance.host, home)
     return Seen(entry, node, instance.host, instance.id, instance.service, instance.host, None)
-
-
-def check_id(seen: Seen, name: str) -> str:
-    """A check's ID on its node. Native names need be unique in their instance only."""
-    return name if seen.said is not None else f"service:{seen.id}:{name}"
 
 
 def service(seen: Seen, unit: int) -> Service:
@@ -147,91 +117,6 @@ def _weights(seen: Seen, unit: int) -> Weights:
     return Weights(passing, max(round(passing * limits.DEGRADED_WEIGHT), 1))
 
 
-# --- Checks -----------------------------------------------------------------------------------------------------------
-
-
-def checks(seen: Seen, outputs: Outputs) -> tuple[HealthCheck, ...]:
-    """Those of the service itself; its node's come beside them."""
-    return tuple(sorted((*_own(seen, outputs), *_known(seen)), key=_by_id))
-
-
-def _own(seen: Seen, outputs: Outputs) -> Iterator[HealthCheck]:
-    record = seen.entry.record
-    instance, facts = record.instance, record.facts
-    for check in instance.checks:
-        yield _check(
-            seen,
-            check_id(seen, check.name),
-            STATUS_OF[facts.checks.get(check.name, "unknown")],
-            name=check.title or f"Service '{seen.name}' check",
-            notes=check.notes,
-            output=outputs.get(check.name, ""),
-            kind=kind_of(check),
-            interval=show(check.interval) if check.active else "",
-            timeout=show(check.timeout) if check.active else "",
-            definition=definition(check, instance.host, instance.port, instance.deregister_critical_after),
-        )
-
-
-def _known(seen: Seen) -> Iterator[HealthCheck]:
-    """Checks that speak of what the registry knows."""
-    facts = seen.entry.record.facts
-    if facts.override or facts.draining:
-        yield _check(
-            seen,
-            MAINTENANCE + seen.id,
-            "critical",
-            name="Service Maintenance Mode",
-            notes=_why_out(facts),
-            kind="maintenance",
-        )
-    if facts.unreachable:
-        told = "no answer where it listens: a suspicion was confirmed"
-        yield _check(seen, f"muster-reach:{seen.id}", "critical", name="Reach", output=told)
-    if facts.ready is False:
-        told = "it has not said that it is ready"
-        yield _check(seen, f"muster-ready:{seen.id}", "critical", name="Readiness", output=told)
-
-
-def _why_out(facts: Facts) -> str:
-    if facts.override:
-        return facts.override_reason or NO_REASON.format("service")
-    return "it is draining"
-
-
-def _check(
-    seen: Seen,
-    id: str,
-    status: str,
-    *,
-    name: str,
-    notes: str = "",
-    output: str = "",
-    kind: str = "",
-    interval: str = "",
-    timeout: str = "",
-    definition: Definition = Definition(),
-) -> HealthCheck:
-    return HealthCheck(
-        node=seen.node,
-        check_id=id,
-        name=name,
-        status=status,
-        notes=notes,
-        output=output,
-        service_id=seen.id,
-        service_name=seen.name,
-        service_tags=seen.tags,
-        type=kind,
-        interval=interval,
-        timeout=timeout,
-        exposed_port=0,
-        definition=definition,
-        create_index=seen.entry.record.generation,
-        modify_index=seen.entry.revision,
-    )
-
-
 # --- Nodes ------------------------------------------------------------------------------------------------------------
 
 
@@ -256,74 +141,3 @@ def node(name: str, address: str, entry: Entry | None, home: Home) -> Node:
 
 def _places(address: str) -> dict[str, str]:
     return dict.fromkeys(("lan", "wan", *_families(address)), address)
-
-
-def node_checks(name: str, entry: Entry | None, outputs: Outputs) -> tuple[HealthCheck, ...]:
-    """Those of the node: what was registered for it, and that its agent lives, which is us. An external node has no agent."""
-    alive = _node_check(
-        name, entry, SERF, "passing", "Serf Health Status", output="Agent alive and reachable"
-    )
-    if entry is None:
-        return (alive,)
-    record = entry.record
-    around = [] if details.of_node(record.instance).external else [alive]
-    own = [
-        _node_check(
-            name,
-            entry,
-            check.name,
-            STATUS_OF[record.facts.checks.get(check.name, "unknown")],
-            check.title or check.name,
-            notes=check.notes,
-            output=outputs.get(check.name, ""),
-            kind=kind_of(check),
-            definition=definition(check, record.instance.host, 0, 0.0),
-        )
-        for check in record.instance.checks
-    ]
-    if record.facts.override:
-        notes = record.facts.override_reason or NO_REASON.format("node")
-        own.append(
-            _node_check(
-                name,
-                entry,
-                NODE_MAINTENANCE,
-                "critical",
-                "Node Maintenance Mode",
-                notes=notes,
-                kind="maintenance",
-            )
-        )
-    return tuple(sorted((*around, *own), key=_by_id))
-
-
-def _node_check(
-    name: str,
-    entry: Entry | None,
-    id: str,
-    status: str,
-    title: str,
-    *,
-    notes: str = "",
-    output: str = "",
-    kind: str = "",
-    definition: Definition = Definition(),
-) -> HealthCheck:
-    return HealthCheck(
-        node=name,
-        check_id=id,
-        name=title,
-        status=status,
-        notes=notes,
-        output=output,
-        service_id="",
-        service_name="",
-        service_tags=(),
-        type=kind,
-        interval=definition.interval,
-        timeout=definition.timeout,
-        exposed_port=0,
-        definition=definition,
-        create_index=entry.record.generation if entry else 1,
-        modify_index=entry.revision if entry else 1,
-    )

@@ -19,12 +19,13 @@ from msgspec import Struct
 from muster.core.state import Entry as Recorded
 from muster.model import limits
 
-from . import answers, seen
+from . import answers, seen, shown_checks
 from .bodies import Bodies
 from .catalog import Catalog, Topic
 from .names import Home
 from .registration import WEIGHT_UNIT
-from .seen import Outputs, Seen
+from .seen import Seen
+from .shown_checks import Outputs
 
 _encoder = msgspec.json.Encoder()
 
@@ -48,8 +49,8 @@ class Element:
     def entry(self) -> answers.Entry:
         views, each = self._views, self.seen
         service = seen.service(each, self.unit)
-        own = seen.checks(each, views.outputs(each.entry.key))
-        around = seen.node_checks(each.node, self.node, views.node_outputs(self.node))
+        own = shown_checks.checks(each, views.outputs(each.entry.key))
+        around = shown_checks.node_checks(each.node, self.node, views.node_outputs(self.node))
         return answers.Entry(views.node_of(each, self.node), service, (*around, *own))
 
     @cached_property
@@ -121,7 +122,7 @@ class Views:
         if known is None or known[0] is not record:
             if len(self._nodes) >= limits.CONSUL_GONE:
                 self._nodes.clear()
-            told = _told(seen.node_checks(name, record, self.node_outputs(record)))
+            told = _told(shown_checks.node_checks(name, record, self.node_outputs(record)))
             known = self._nodes[name] = record, told
         return known[1]
 

@@ -79,6 +79,14 @@ class Pair:
         self.network.died(name)
 
 
+def deaf(two: Pair, seconds: float = 3600.0) -> Registry:
+    """`b` hears nothing of the store for so long."""
+    hears = two.stores["b"].hears
+    hears.clear()
+    asyncio.get_running_loop().call_later(seconds, hears.set)
+    return two.registries["b"]
+
+
 class Directly:
     """Implements `muster.registry.replicas.port.Peers` within one process."""
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.registry.replicas.pair import STORE, Pair, pair
+from tests.registry.replicas.pair import STORE, deaf, pair
 
 from muster.core.commands import Amend, Deregister, Drain, PutCheck
 from muster.core.state import ServiceKey
@@ -34,14 +34,6 @@ def generation(registry: Registry) -> int:
     entry = registry.entry(KEY)
     assert entry
     return entry.record.generation
-
-
-def deaf(two: Pair, seconds: float = 3600.0) -> Registry:
-    """`b` hears nothing of the store for so long."""
-    hears = two.stores["b"].hears
-    hears.clear()
-    asyncio.get_running_loop().call_later(seconds, hears.set)
-    return two.registries["b"]
 
 
 async def code(asked: Awaitable[object]) -> str:
