@@ -14,9 +14,9 @@ import msgspec
 
 from muster.client.address import Registry
 from muster.client.backoff import Rounds
-from muster.client.errors import Refused
+from muster.client.errors import Lost, Refused
 from muster.client.http import Access
-from muster.client.stream import Lost, Stream, connect, request_head
+from muster.client.stream import Stream, connect, request_head
 from muster.client.timing import USUAL
 from muster.wire import events
 from muster.wire.events import Event, GoAwayEvent

@@ -4,6 +4,8 @@ NoEndpoint    nothing to call now; `reason` says why
 NotReady      the wait was over before every service was known
 Unreachable   no registry could be asked: later, perhaps
 Refused       a registry said no: asking again the same way fails the same way
+
+`Lost` ends a stream and stays within the library, which opens another one.
 """
 
 from __future__ import annotations
@@ -98,3 +100,11 @@ class Refused(RegistryError):
         self.detail = detail
         self.field = field
         self.retry_after = retry_after
+
+
+class Lost(Exception):
+    """The stream is over: closed, silent, or not a stream of events. `why` is one of these words."""
+
+    def __init__(self, why: str, detail: str) -> None:
+        super().__init__(f"{why}: {detail}")
+        self.why = why

@@ -22,13 +22,13 @@ from muster.wire import events, sse
 from .address import Registry
 from .backoff import Attempt, Rounds
 from .board import Board
-from .errors import Refused, RegistryError
+from .errors import Lost, Refused, RegistryError
 from .http import Access, Request, Requests
 from .mirror import Leave, Mirrors, Resync
 from .saver import Saver
 from .state import Snapshot
 from .status import Connection
-from .stream import EventStream, Lost, connect, request_head
+from .stream import EventStream, connect, request_head
 from .timing import Timing
 
 log = logging.getLogger(__name__)

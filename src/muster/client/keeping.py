@@ -20,10 +20,9 @@ from muster.wire.registration import RegisterBody
 
 from .address import Registry, towards
 from .backoff import Rounds
-from .errors import Refused, RegistryError
+from .errors import Lost, Refused, RegistryError
 from .http import Access, Request, Requests, part
 from .session import Session
-from .stream import Lost
 from .tenure import Task, Tenure
 from .timing import Timing
 

@@ -6,8 +6,9 @@ import contextlib
 from collections.abc import Callable
 
 from .address import Registry
+from .errors import Lost
 from .http import Access, part
-from .stream import Lost, Stream, connect, request_head
+from .stream import Stream, connect, request_head
 from .timing import Timing
 
 

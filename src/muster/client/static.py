@@ -32,7 +32,7 @@ from muster.wire.sse import Message
 from muster.wire.view import InstanceView
 
 from .address import Registry
-from .stream import Lost
+from .errors import Lost
 
 LOOK_EVERY_S = 1.0
 """How often a file is looked at, which is how late a change of it may be seen."""

@@ -21,20 +21,12 @@ from muster.wire import sse
 from . import fork
 from .address import Registry
 from .chunked import Dechunker, Malformed
-from .errors import Refused
+from .errors import Lost, Refused
 from .http import Access, refusal
 from .timing import Timing
 
 _READ_BYTES = 256 * 1024
 _REFUSAL_BYTES = 64 * 1024
-
-
-class Lost(Exception):
-    """The stream is over: closed, silent, or not a stream of events. `why` is one of these words."""
-
-    def __init__(self, why: str, detail: str) -> None:
-        super().__init__(f"{why}: {detail}")
-        self.why = why
 
 
 class EventStream(Protocol):

@@ -8,11 +8,10 @@ import select
 import time
 import uuid
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
-from msgspec import Struct
 
 from muster.model.errors import Rejected
 from muster.model.instance import Instance
@@ -24,25 +23,11 @@ from muster.wire.answers import Registered, Services, ServiceSummary
 from muster.wire.events import AliveEvent, Event, ResetEvent, ResumedEvent
 from muster.wire.view import InstanceList, InstanceView
 
-if TYPE_CHECKING:
-    from .registry import FakeRegistry, Watcher
+from .faked import Faked, Seen, Watcher
 
 _WAIT_MAX_S = 5.0
 _PROMPTLY_S = 0.05
 """A stream's thread looks for a closed connection this often."""
-
-
-class Seen(Struct, frozen=True):
-    """A request that arrived. `path` without the query."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-
-    def first(self, name: str) -> str:
-        return self.query.get(name, [""])[0]
 
 
 Reply = tuple[int, object]
@@ -63,8 +48,8 @@ class Conversation(http.server.BaseHTTPRequestHandler):
         """Silent: the test looks at `registry.requests`."""
 
     @property
-    def registry(self) -> FakeRegistry:
-        registry: FakeRegistry = self.server.registry
+    def registry(self) -> Faked:
+        registry: Faked = self.server.registry
         return registry
 
     def _serve(self) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from muster.cli.moving.comparing import Difference, differences
 from muster.cli.moving.copying import Present, Steps, body, steps
-from muster.cli.moving.source import ORIGIN, parse
+from muster.cli.moving.source import ORIGIN
+from muster.cli.moving.url import parse
 from muster.model.errors import Rejected
 from muster.testing.builders import instance
 from muster.wire import registration

@@ -18,7 +18,7 @@ from tests.cli.terminal import muster
 from tests.httpapi.asking import Caller
 
 from muster.cli.moving.foreign import Away, Foreign
-from muster.cli.moving.source import parse
+from muster.cli.moving.url import parse
 from muster.testing.server import LocalRegistry
 
 Answer = Callable[[socket.socket], None]

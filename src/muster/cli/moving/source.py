@@ -1,9 +1,8 @@
-"""What is followed: `consul://HOST:8500`, `eureka://HOST:8761/eureka`; with TLS `consul+https://`, `eureka+https://`."""
+"""What is followed, whichever it is: a source and what it lists. How one is named: `url.py`."""
 
 from __future__ import annotations
 
 from typing import Final, Protocol
-from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 from msgspec import Struct
@@ -44,31 +43,3 @@ def reason(who: str, error: Exception) -> str:
     """Why an instance is skipped, no longer than anybody reads."""
     most = limits.FOLLOW_REASON_CHARS
     return f"{names.printable(who, most)}: {names.printable(str(error), most)}"
-
-
-def parse(url: str, token: str = "") -> Source:
-    """Raises ValueError."""
-    from .consul import ConsulSource
-    from .eureka import EurekaSource
-
-    split = urlsplit(url)
-    kind, _, tls = split.scheme.partition("+")
-    if tls not in ("", "http", "https") or not split.hostname or split.query or split.fragment:
-        raise ValueError("must look like consul://HOST:8500 or eureka://HOST:8761/eureka")
-    reached = split._replace(scheme=tls or "http")
-    match kind:
-        case "consul":
-            return ConsulSource(_port(reached, 8500), _origin(split), token)
-        case "eureka":
-            return EurekaSource(_port(reached, 8761), _origin(split))
-    raise ValueError(f"{kind or url!r} is neither consul nor eureka")
-
-
-def _port(url: SplitResult, usual: int) -> SplitResult:
-    if url.port is not None or url.scheme == "https":
-        return url
-    return url._replace(netloc=f"{url.netloc}:{usual}")
-
-
-def _origin(url: SplitResult) -> str:
-    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl().rstrip("/")

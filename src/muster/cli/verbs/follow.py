@@ -18,7 +18,8 @@ from muster.cli.failures import Failure, of_refusal, unreachable
 from muster.cli.moving.comparing import Difference
 from muster.cli.moving.follower import Follower, Itself, Round
 from muster.cli.moving.foreign import Away
-from muster.cli.moving.source import Listing, Source, parse
+from muster.cli.moving.source import Listing, Source
+from muster.cli.moving.url import parse
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
 from muster.cli.text import shown
