@@ -1,14 +1,18 @@
 """What callers of a Discovery see, while nothing is wrong."""
 
 import asyncio
+import gc
 import sys
+import threading
 from collections import Counter
+from contextlib import closing
+from queue import SimpleQueue
 from random import Random
 
 import pytest
 from tests.client.conftest import QUICK, Follow, ports, until
 
-from muster.client import Absent, Bound, Discovery, NoEndpoint, NotReady
+from muster.client import Absent, Bound, Discovery, Mirror, NoEndpoint, NotReady
 from muster.client.call import Call
 from muster.client.endpoint import begun
 from muster.model import limits
@@ -454,6 +458,56 @@ def test_changes_end_with_the_time_and_with_the_discovery(follow: Follow) -> Non
     changes = discovery.changes()
     discovery.close()
     assert list(changes) == []
+    assert list(discovery.changes()) == []
+
+
+def test_to_ask_for_changes_is_a_use(registry: FakeRegistry) -> None:
+    registry.add("web", port=1)
+    with closing(Discovery(registry.url, ["web"], timing=QUICK)) as discovery:
+        assert isinstance(next(discovery.changes(timeout=20.0)), Bound)
+
+
+def test_and_so_is_a_callback(registry: FakeRegistry) -> None:
+    registry.add("web", port=1)
+    told: SimpleQueue[Mirror] = SimpleQueue()
+    with closing(Discovery(registry.url, ["web"], timing=QUICK)) as discovery:
+        discovery.on_change(told.put)
+        assert isinstance(told.get(timeout=20), Bound)
+
+
+def test_whoever_waits_for_changes_needs_nothing_else(registry: FakeRegistry) -> None:
+    """Not the Discovery itself, which ends when it is forgotten."""
+    registry.add("web", port=1)
+    changes = Discovery(registry.url, ["web"], timing=QUICK).changes(timeout=20.0)
+    assert isinstance(next(changes), Bound)
+    gc.collect()
+    registry.add("web", port=2)
+    assert len(next(each for each in changes if isinstance(each, Bound)).instances) == 2
+
+
+def test_threads_may_share_changes(follow: Follow) -> None:
+    discovery = follow("web")
+    discovery.wait_ready()
+    changes = discovery.changes("web")
+    readers = [threading.Thread(target=list, args=[changes], daemon=True) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    discovery.close()
+    for reader in readers:
+        reader.join(20)
+    assert not any(reader.is_alive() for reader in readers)
+
+
+async def test_and_so_may_tasks(registry: FakeRegistry) -> None:
+    async with Discovery(registry.url, ["web"], timing=QUICK) as discovery:
+        await discovery.wait_ready_async()
+        changes = discovery.changes("web")
+        waiting = [asyncio.ensure_future(anext(changes, None)) for _ in range(3)]
+        await asyncio.sleep(0)
+        waiting.pop().cancel()
+        await asyncio.to_thread(discovery.close)
+        async with asyncio.timeout(20):
+            await asyncio.gather(*waiting)
 
 
 async def test_a_loop_waits_for_nothing(registry: FakeRegistry) -> None:

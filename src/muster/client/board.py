@@ -48,6 +48,7 @@ class Board:
         self.counts = Counts()
         self._listeners: tuple[Listener, ...] = ()
         self._subscribers: weakref.WeakSet[Subscriber] = weakref.WeakSet()
+        self._over = False
         self._news = threading.Condition()
 
     def __repr__(self) -> str:
@@ -119,11 +120,17 @@ class Board:
         return lambda: self._forget(listener)
 
     def subscribe(self, subscriber: Subscriber) -> None:
+        """Who comes after the end is told so."""
         with self._news:
             self._subscribers.add(subscriber)
+            over = self._over
+        if over:
+            subscriber.close()
 
     def end(self) -> None:
         """Nothing will change any more."""
+        with self._news:
+            self._over = True
         for subscriber in self._present():
             subscriber.close()
         self.wake()

@@ -22,17 +22,27 @@ if TYPE_CHECKING:
 class Changes:
     """Mirrors, each when its service has changed; of `services` alone, if any are named. Ends when it is closed.
 
-    `timeout` in seconds ends a `for` that waited so long in vain; an `async for` is bounded by `asyncio.timeout`.
+    `timeout` in seconds ends a `for` that waited so long in vain; an `async for` is bounded by `asyncio.timeout`. Several threads and
+    loops may share one: each change goes to one of them. `begin` has whoever tells the board begin with it, also in a forked child;
+    held here, so that he does not end while somebody waits for him.
     """
 
-    def __init__(self, board: Board, services: tuple[str, ...] = (), timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        board: Board,
+        services: tuple[str, ...] = (),
+        timeout: float | None = None,
+        *,
+        begin: Callable[[], object] = bool,
+    ) -> None:
         self._board = board
+        self._begin = begin
         self._services = services
         self._timeout = timeout
         self._changed: dict[str, None] = {}
         self._closed = False
         self._news = threading.Condition()
-        self._sleeper: Callable[[], None] | None = None
+        self._sleepers: set[Callable[[], None]] = set()
         board.subscribe(self)
 
     def __repr__(self) -> str:
@@ -48,6 +58,7 @@ class Changes:
         return self
 
     def __next__(self) -> Mirror:
+        self._begin()
         with self._news:
             self._news.wait_for(lambda: self._changed or self._closed, self._timeout)
             return self._board.mirror(self._pop(StopIteration))
@@ -59,13 +70,18 @@ class Changes:
         import asyncio  # whoever is here has it; for everybody else it would be half of what importing us costs
 
         loop = asyncio.get_running_loop()
+        self._begin()
         while True:
             arrived = asyncio.Event()
+            wake = partial(_set, loop, arrived)
             with self._news:
                 if self._changed or self._closed:
                     return self._board.mirror(self._pop(StopAsyncIteration))
-                self._sleeper = partial(_set, loop, arrived)
-            await arrived.wait()
+                self._sleepers.add(wake)
+            try:
+                await arrived.wait()
+            finally:
+                self._sleepers.discard(wake)
 
     def heard(self, service: str) -> None:
         if self._services and service not in self._services:
@@ -77,7 +93,7 @@ class Changes:
 
     def forked(self) -> None:
         self._news = threading.Condition()
-        self._sleeper = None
+        self._sleepers = set()
 
     def _pop(self, over: type[Exception]) -> str:
         if not self._changed:
@@ -87,10 +103,9 @@ class Changes:
         return service
 
     def _wake(self) -> None:
-        self._news.notify()
-        if self._sleeper is not None:
-            self._sleeper()
-            self._sleeper = None
+        self._news.notify_all()
+        for wake in list(self._sleepers):
+            wake()
 
 
 def _set(loop: AbstractEventLoop, arrived: Event) -> None:

@@ -229,14 +229,16 @@ class Discovery:
     def on_change(self, callback: Listener) -> Callable[[], None]:
         """Call `callback` with a service's mirror whenever it has changed, in the background thread: be brief. What it
         raises is logged. Returns what ends it."""
-        return self._board.listen(callback)
+        end = self._board.listen(callback)
+        self.start()
+        return end
 
     def changes(self, *services: str, timeout: float | None = None) -> Changes:
         """Mirrors as they change, for `for` and `async for`."""
         wanted = self._distinct(services)
         for service in wanted:
             self._follow(service)
-        return Changes(self._board, wanted, timeout)
+        return Changes(self._board, wanted, timeout, begin=self.start)
 
     def status(self) -> Status:
         """Everything there is to know, without starting anything."""
