@@ -502,12 +502,15 @@ async def test_and_so_may_tasks(registry: FakeRegistry) -> None:
     async with Discovery(registry.url, ["web"], timing=QUICK) as discovery:
         await discovery.wait_ready_async()
         changes = discovery.changes("web")
-        waiting = [asyncio.ensure_future(anext(changes, None)) for _ in range(3)]
-        await asyncio.sleep(0)
-        waiting.pop().cancel()
-        await asyncio.to_thread(discovery.close)
-        async with asyncio.timeout(20):
-            await asyncio.gather(*waiting)
+
+        async def read() -> None:
+            assert [mirror async for mirror in changes] == []
+
+        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+            reading = [tasks.create_task(read()) for _ in range(3)]
+            await asyncio.sleep(0)
+            reading.pop().cancel()
+            await asyncio.to_thread(discovery.close)
 
 
 async def test_a_loop_waits_for_nothing(registry: FakeRegistry) -> None:

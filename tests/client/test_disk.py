@@ -94,6 +94,19 @@ def test_a_damaged_file_is_refused_and_replaced(tmp_path: Path, keep: int) -> No
     assert load(tmp_path).revision == 11
 
 
+@pytest.mark.parametrize("keep", [-1, -100])
+def test_also_by_who_has_nothing_newer_to_say(tmp_path: Path, keep: int) -> None:
+    """Its first line is whole, and speaks of the same revision."""
+    ours = disk(tmp_path)
+    ours.save(saved())
+    path = ours.path("web")
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(Unreadable):
+        ours.load("web")
+    ours.save(saved())
+    assert load(tmp_path).endpoints == saved().endpoints
+
+
 def test_a_flipped_bit_is_found(tmp_path: Path) -> None:
     disk(tmp_path).save(saved())
     path = disk(tmp_path).path("web")
@@ -192,3 +205,15 @@ def test_nobody_waits_for_a_slow_disk_and_the_last_state_gets_there(tmp_path: Pa
     slow.go_on.set()
     saver.save_all(lambda snapshot: True)
     assert load(tmp_path).revision == 12
+
+
+def test_a_disk_that_fails_again_and_again_is_told_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").touch()
+    counts = Counts()
+    saver = Saver(disk(tmp_path / "file"), counts, ManualClock(), interval=0.0)
+    for revision in (10, 11, 12):
+        saver.changed(saved(revision))
+        saver.save_all(lambda snapshot: True)
+    assert (counts.disk_errors, len(caplog.records)) == (3, 1)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from muster.model import limits
 from muster.model.policy import DEFAULT, Policy
 from muster.model.resilience import BackOff, Budget, Limits, Retries, Timeouts
 from muster.policy.admission import admit
@@ -117,6 +118,7 @@ def test_so_many_attempts_and_no_more() -> None:
 
 def test_not_beyond_the_deadline() -> None:
     assert decided(REFUSED, Request(True, deadline=10.0)) == "deadline"
+    assert decided(REFUSED, Request(True, deadline=10.0 + limits.ATTEMPT_MIN_S / 2)) == "deadline"
     assert decided(REFUSED, Request(True, deadline=11.0)) == "retry"
 
 
@@ -195,7 +197,7 @@ class TestPatience:
             2.0,
             1.0,
             2.0,
-            0.0,
+            limits.ATTEMPT_MIN_S,
         ]
 
     def test_without_either_it_is_endless(self) -> None:

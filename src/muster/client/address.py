@@ -67,7 +67,7 @@ def parse_all(urls: str | Iterable[str], *, static: bool = False) -> tuple[Regis
         if not static:
             raise ValueError(f"{urls.strip()[:64]!r} can be read, but it is no registry")
         return (Registry(STATIC, STATIC, 0, told=urls.strip().removeprefix(f"{STATIC}:")),)
-    listed = urls.split(",") if isinstance(urls, str) else list(urls)
+    listed = urls.split(",") if isinstance(urls, str) else list(urls or ())
     found = tuple(dict.fromkeys(parse(url) for url in listed if url.strip()))
     if not found:
         raise ValueError("no registry: give a URL such as http://127.0.0.1:8500, or set MUSTER_URL")

@@ -39,13 +39,15 @@ class Pick(Protocol):
 
 class Call:
     """A context manager, which finishes what is under way when it is left. `timeout`: how long the caller waits in all (s); None:
-    as long as the policy says."""
+    as long as the policy says. Raises ValueError if it is no time at all."""
 
     __slots__ = ("_answered", "_attempt", "_pick", "_retrying", "_traffic", "_tried", "request")
 
     def __init__(
         self, traffic: Traffic, pick: Pick, *, idempotent: bool, timeout: float | None = None
     ) -> None:
+        if timeout is not None and not timeout > 0:
+            raise ValueError(f"timeout must be more than 0 s, not {timeout:g}")
         now = traffic.clock()
         deadline = retry.deadline(traffic.policy, now) if timeout is None else now + timeout
         self.request = Request(idempotent, deadline)

@@ -170,7 +170,7 @@ class Discovery:
         subset: str | None = None,
     ) -> Call:
         """A request with as many attempts as the policy grants, each on another instance (`call.py`). `timeout`: for all of
-        them together (s); None: the policy's. The rest is as in `pick`. Raises `NoEndpoint`."""
+        them together (s); None: the policy's. The rest is as in `pick`. Raises `NoEndpoint`, ValueError."""
         traffic = self._traffic.get(service if port is None else (service, port))
         pick = partial(self.pick, service, port, key=key, headers=headers, subset=subset)
         return Call(traffic or self._find(service, port), pick, idempotent=idempotent, timeout=timeout)
@@ -213,6 +213,8 @@ class Discovery:
 
     def wait_ready(self, timeout: float = 10.0, *services: str) -> None:
         """Until each service (those named, or all) is bound or absent, live or from disk. Raises `NotReady`."""
+        if isinstance(timeout, str):
+            raise TypeError(f"wait_ready(timeout, *services): seconds come first, not {timeout!r}")
         wanted = self._distinct(services) or self._services
         for service in wanted:
             self._follow(service)

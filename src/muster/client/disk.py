@@ -74,6 +74,7 @@ class Disk:
     def __init__(self, directory: Path, registries: Iterable[str], namespace: str) -> None:
         key = hashlib.blake2b("\n".join(sorted(registries)).encode(), digest_size=6).hexdigest()
         self._directory = directory / key / namespace
+        self._damaged: set[str] = set()
 
     def __repr__(self) -> str:
         return f"<Disk {self._directory}>"
@@ -84,12 +85,18 @@ class Disk:
     def load(self, service: str) -> tuple[Snapshot, float] | None:
         """The service as last saved, and how many seconds ago that was. None if there is no file."""
         try:
-            with _opened(self.path(service)) as file:
-                head = _read_head(file.readline(_HEAD_BYTES))
-                body = file.read(limits.CLIENT_DISK_BYTES + 1)
-                saved = os.fstat(file.fileno()).st_mtime
+            return self._read(service)
         except FileNotFoundError:
             return None
+        except Unreadable:
+            self._damaged.add(service)
+            raise
+
+    def _read(self, service: str) -> tuple[Snapshot, float]:
+        with _opened(self.path(service)) as file:
+            head = _read_head(file.readline(_HEAD_BYTES))
+            body = file.read(limits.CLIENT_DISK_BYTES + 1)
+            saved = os.fstat(file.fileno()).st_mtime
         if (
             len(body) > limits.CLIENT_DISK_BYTES
             or head.sum != _sum(body, head.policy)
@@ -100,13 +107,15 @@ class Disk:
 
     def save(self, snapshot: Snapshot) -> None:
         path = self.path(snapshot.service)
-        if self._known(path, snapshot):
+        known = self._known(path, snapshot)
+        if known and snapshot.service not in self._damaged:
             os.utime(path)
             return
         body = _encode(snapshot.instances)
         if len(body) > limits.CLIENT_DISK_BYTES:
             raise Unreadable(f"{snapshot.service} takes {len(body)} bytes, over {limits.CLIENT_DISK_BYTES}")
         self._replace(path, _encode(_head_of(snapshot, body)) + b"\n" + body)
+        self._damaged.discard(snapshot.service)
 
     def sweep(self) -> None:
         """Remove what processes that died in the middle of a `save` left behind."""

@@ -37,6 +37,7 @@ class Saver:
         self._waiting: dict[str, Snapshot] = {}
         self._saved: dict[str, float] = {}
         self._refused: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._idle = threading.Event()
         self._idle.set()
@@ -112,8 +113,11 @@ class Saver:
                 self._failed(snapshot.service, error)
 
     def _failed(self, what: str, error: Exception) -> None:
-        """Told once per service in the log, counted always. A stranger's file is never tried again."""
+        """Told once per service and kind of failure in the log, counted always. A stranger's file is never tried again."""
         self._counts.disk_errors += 1
         if isinstance(error, Foreign):
             self._refused.add(what)
-        log.warning("the saved mirror of %s cannot be used: %s", what, error)
+        kind = (what, type(error).__name__)
+        if kind not in self._told:
+            self._told.add(kind)
+            log.warning("the saved mirror of %s cannot be used: %s", what, error)

@@ -6,7 +6,7 @@
 
 requests looks for the beginning of a URL, hence the scheme; `https+svc://` is its like, and `http://inventory.svc` can be mounted
 for one service. Exceptions are requests' own; nobody to call is a `ConnectionError` whose cause is `muster.NoEndpoint`. The retries
-are the policy's, not urllib3's. `response.endpoint` tells who answered.
+are the policy's, not urllib3's. `response.endpoint` tells who answered. A redirect to the service itself is a call of it, too.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import requests  # noqa: TID251 - the client that this is for
 from msgspec import Struct
@@ -63,6 +63,10 @@ class Adapter(HTTPAdapter):
                 _ = response.content  # read here, so that a body that breaks counts
             response.request, response.url = request, request.url or ""
             vars(response)["endpoint"] = step.endpoint  # told to whoever asks
+            if response.is_redirect:
+                response.headers["Location"] = _led(
+                    response.headers["Location"], response.url, sent.headers["Host"]
+                )
             return _Answered(response)
 
         try:
@@ -130,9 +134,24 @@ def _addressed(request: requests.PreparedRequest, step: Send) -> requests.Prepar
     return sent
 
 
+def _led(location: str, url: str, host: str) -> str:
+    """Where a redirect leads, as a URL of the scheme that was asked for if that is the service again. requests would join it to `url`,
+    of whose scheme the standard library knows nothing; and an instance knows itself by the name in `Host`."""
+    asked = urlsplit(url)
+    scheme = scheme_of(asked.scheme)
+    if scheme == asked.scheme:
+        return location
+    led = urlsplit(urljoin(urlunsplit(asked._replace(scheme=scheme)), location))
+    ours = led.scheme == scheme and led.netloc.lower() in (asked.netloc.lower(), host.lower())
+    return urlunsplit(led._replace(scheme=asked.scheme, netloc=asked.netloc) if ours else led)
+
+
 def _timeouts(told: Any, step: Send) -> Any:
     """(connect, read) of the caller, within what the policy leaves."""
-    connect, read = told if isinstance(told, tuple) else (told, told)
+    connect, read = told if isinstance(told, tuple) and len(told) == 2 else (told, told)
+    for each in (connect, read):
+        if each is not None and not isinstance(each, int | float):
+            raise ValueError(f"timeout is a number of seconds or (connect, read), not {told!r}")
     bounds = ((connect, step.connect, step.patience), (read, step.patience))
     first, second = (min((b for b in bound if b is not None), default=None) for bound in bounds)
     return first, second

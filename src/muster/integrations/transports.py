@@ -191,7 +191,7 @@ class Looping:
 
 class BlockingBody:
     """The call is under way until its answer has been read, and has failed if that breaks. Then it is let go of: answers are in
-    cycles, and what hangs on them waits for the collector."""
+    cycles, and what hangs on them waits for the collector. One that nobody closes is over when it is collected."""
 
     def __init__(self, stream: Any, call: Call, balancing: Balancing) -> None:
         self._stream = stream
@@ -212,6 +212,9 @@ class BlockingBody:
             self._stream.close()
         finally:
             self._finish(Outcome.SUCCESS)
+
+    def __del__(self) -> None:
+        self._finish(Outcome.CANCELLED)
 
     def _finish(self, outcome: Outcome) -> None:
         call, self._call = self._call, None
@@ -243,6 +246,9 @@ class LoopingBody:
         finally:
             self._finish(Outcome.SUCCESS)
 
+    def __del__(self) -> None:
+        self._finish(Outcome.CANCELLED)
+
     def _finish(self, outcome: Outcome) -> None:
         call, self._call = self._call, None
         if call is not None:
@@ -272,6 +278,10 @@ def _located(library: Any, scheme: str, raw_path: bytes, host: str, port: int) -
 def _timeouts(told: dict[str, float | None], step: Send) -> dict[str, float | None]:
     """The caller's own, within what the policy leaves. `pool` is how long it waits for a connection of its own."""
     connect, read, write = told.get("connect"), told.get("read"), told.get("write")
+    if connect == 0 or read == 0 or write == 0:
+        raise ValueError(
+            "a timeout of 0 s is no time at all, and None is no limit"
+        )  # for sockets it means: do not wait
     left = step.patience
     if left is not None:
         read = left if read is None or left < read else read

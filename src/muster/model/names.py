@@ -25,6 +25,8 @@ def namespace_name(value: str, *, field: str = "namespace") -> str:
 
 
 def _lower_name(value: str, field: str, shape: re.Pattern[str]) -> str:
+    if not isinstance(value, str):
+        raise invalid(field, f"must be text, not {type(value).__name__}")
     name = value.lower()
     if not name:
         raise invalid(field, "must not be empty")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from msgspec import Struct
 
+from muster.model import limits
 from muster.model.policy import Policy
 from muster.model.resilience import Budget, Condition
 
@@ -76,17 +77,18 @@ def decide(
     if attempts > terms.num_retries:
         return Refusal("attempts")
     at = now + delay(policy, attempts, failure, rng)
-    if request.deadline is not None and at >= request.deadline:
+    if request.deadline is not None and at + limits.ATTEMPT_MIN_S > request.deadline:
         return Refusal("deadline")
     return Retry(at) if within(terms.budget, memory) else Refusal("budget")
 
 
 def patience(policy: Policy, request: Request, now: float) -> float | None:
-    """How long the next attempt may take (s): the policy's time per try, within what the caller's deadline leaves. None: for ever."""
+    """How long the next attempt may take (s): the policy's time per try, within what the caller's deadline leaves, but not nothing.
+    None: for ever."""
     per_try = policy.retries.per_try_timeout or None
     if request.deadline is None:
         return per_try
-    left = max(0.0, request.deadline - now)
+    left = max(limits.ATTEMPT_MIN_S, request.deadline - now)
     return left if per_try is None else min(left, per_try)
 
 

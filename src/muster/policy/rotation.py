@@ -158,4 +158,4 @@ Rotation = Drawn[E] | Keyed[E] | Nothing[E]
 def hash_of(key: Key, hash64: Hash) -> int:
     if isinstance(key, int):
         return key & 0xFFFF_FFFF_FFFF_FFFF
-    return hash64(key.encode() if isinstance(key, str) else key, 0)
+    return hash64(key.encode(errors="surrogatepass") if isinstance(key, str) else key, 0)

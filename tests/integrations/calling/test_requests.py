@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import requests  # noqa: TID251 - what is tested
 import trustme
+import urllib3
 from tests.integrations.calling.conftest import Found, Web
-from tests.integrations.calling.instances import closed_port
+from tests.integrations.calling.instances import closed_port, hello
 from tests.integrations.calling.test_transports import policy
 
 from muster.client import Discovery, NoEndpoint
@@ -44,6 +45,36 @@ def test_a_service_is_called_by_its_name(web: Web, find: Found, session: Open, u
     assert (answer.status_code, answer.text) == (200, f"{one.port} GET /stock?n=1")
     assert one.asked == [("GET", "/stock?n=1", host, b"")]
     assert answer.url == f"{url}?n=1"
+
+
+@pytest.mark.parametrize("url", [URL, "http://web.svc/stock"])
+@pytest.mark.parametrize("location", ["/new?a=1", "new?a=1", "//{host}/new?a=1", "http://{host}/new?a=1"])
+def test_a_redirect_to_the_service_itself_is_followed(
+    web: Web, find: Found, session: Open, url: str, location: str
+) -> None:
+    there = location.format(host="web.svc" if "web.svc" in url else "web")
+    web(
+        3,
+        say=lambda one, method, path: (
+            (302, {"Location": there}, b"") if path == "/stock" else hello(one, method, path)
+        ),
+    )
+    answer = session(find()).get(url)
+    assert (answer.url, answer.text.split()[1:]) == (url.replace("stock", "new?a=1"), ["GET", "/new?a=1"])
+
+
+@pytest.mark.parametrize("location", ["http://web:81/x", "https://web/x", "http://elsewhere/x"])
+def test_any_other_leads_where_it_says(web: Web, find: Found, session: Open, location: str) -> None:
+    web(1, say=lambda one, method, path: (302, {"Location": location}, b""))
+    answer = session(find()).get(URL, allow_redirects=False)
+    assert answer.headers["Location"] == location
+
+
+@pytest.mark.parametrize("timeout", ["3", (1, 2, 3), (1, "2"), urllib3.Timeout(3)])
+def test_what_is_no_timeout_says_so(web: Web, find: Found, session: Open, timeout: Any) -> None:
+    web(1)
+    with pytest.raises(ValueError, match=r"timeout is a number of seconds or \(connect, read\)"):
+        session(find()).get(URL, timeout=timeout)
 
 
 def test_a_dead_instance_costs_no_call(registry: FakeRegistry, web: Web, find: Found, session: Open) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -112,6 +113,53 @@ def test_a_connection_that_breaks_before_the_answer_is_tried_elsewhere(
     broken.say = lambda instance, method, path: (0, {}, b"")
     client = connect(find(policy()))
     assert [client("GET").status_code for _ in range(20)] == [200] * 20
+
+
+def test_no_time_at_all_is_refused_and_held_against_nobody(
+    web: Web, find: Found, connect: Callable[..., Client]
+) -> None:
+    (one,) = web(1)
+    discovery = find()
+    client = connect(discovery)
+    for options in (
+        {"timeout": 0},
+        {"extensions": {"muster": {"timeout": 0}}},
+        {"extensions": {"muster": {"timeout": -1}}},
+    ):
+        with pytest.raises(ValueError, match="0 s"):
+            client("GET", **options)
+    assert [verdict.why for verdict in discovery.explain("web")] == ["in rotation"]
+    assert one.asked == []
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_an_answer_that_nobody_closes_is_over_when_it_is_collected(web: Web, find: Found, name: str) -> None:
+    web(1)
+    discovery = find()
+    library, ours = LIBRARIES[name]
+
+    def forgetful() -> None:
+        client = library.Client(transport=ours.Transport(discovery))
+        client.send(client.build_request("GET", URL), stream=True)
+
+    forgetful()
+    gc.collect()
+    assert discovery.pick("web").peer.outstanding == 0
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+async def test_on_a_loop_too(web: Web, find: Found, name: str) -> None:
+    web(1)
+    discovery = find()
+    library, ours = LIBRARIES[name]
+
+    async def forgetful() -> None:
+        client = library.AsyncClient(transport=ours.AsyncTransport(discovery))
+        await client.send(client.build_request("GET", URL), stream=True)
+
+    await forgetful()
+    gc.collect()
+    assert discovery.pick("web").peer.outstanding == 0
 
 
 @pytest.mark.parametrize("name", LIBRARIES)

@@ -36,6 +36,9 @@ SLOW_START_STEPS = 20
 """A rising weight is brought up to date this often in its window: no step is larger than a twentieth of it."""
 BUILD_SLICE = 500
 """Endpoints judged at a stretch while a picker is built, under half a millisecond; then whoever waits for the interpreter may go on."""
+ATTEMPT_MIN_S = 0.01
+"""An attempt that is made has at least this long, even if its caller's time ended while it waited for its turn: one that is given no time
+at all fails whoever it is sent to, and would be held against him."""
 DRAWS = 8
 """Draws for an endpoint that was not tried before, or is not out, before the rest are looked through in order."""
 STRIDE_SKEW = 4.0
