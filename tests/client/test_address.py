@@ -89,3 +89,20 @@ def test_where_the_last_known_good_is_kept(environ: dict[str, str], directory: P
 def test_two_tokens_are_one_too_many() -> None:
     with pytest.raises(ValueError, match="MUSTER_TOKEN_FILE"):
         environment.read({"MUSTER_TOKEN": "x", "MUSTER_TOKEN_FILE": "/y"})
+
+
+@pytest.mark.parametrize(("told", "meant"), [("TRUE", True), ("1", True), ("off", False), ("", False)])
+def test_a_switch_is_on_or_off(told: str, meant: bool) -> None:
+    assert environment.read({"MUSTER_DOTTED_NAMES": told}).dotted_names is meant
+
+
+def test_or_it_is_a_mistake() -> None:
+    with pytest.raises(ValueError, match="MUSTER_DOTTED_NAMES is neither true nor false: 'maybe'"):
+        environment.read({"MUSTER_DOTTED_NAMES": "maybe"})
+
+
+def test_certificates_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    for path in (tmp_path / "missing", tmp_path / "empty"):
+        with pytest.raises(OSError, match=f"MUSTER_CA_FILE: certificates cannot be read from '{path}'"):
+            environment.read({"MUSTER_CA_FILE": str(path)})

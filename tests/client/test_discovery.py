@@ -8,6 +8,7 @@ from collections import Counter
 from contextlib import closing
 from queue import SimpleQueue
 from random import Random
+from typing import Any
 
 import pytest
 from tests.client.conftest import QUICK, Follow, ports, until
@@ -18,6 +19,7 @@ from muster.client.endpoint import begun
 from muster.model import limits
 from muster.model.errors import Rejected
 from muster.model.instance import Endpoint as Port
+from muster.model.policy import Balancer, Policy
 from muster.policy.outcome import Outcome
 from muster.testing import FakeRegistry
 from muster.testing.clock import ManualClock
@@ -532,3 +534,55 @@ async def test_async_changes_end_when_it_is_closed(registry: FakeRegistry) -> No
         asyncio.get_running_loop().call_later(0.05, discovery.close)
         async with asyncio.timeout(20):
             assert [mirror async for mirror in changes] == []
+
+
+# --- what cannot be
+
+
+@pytest.mark.parametrize("urls", [None, "", []])
+def test_no_registry_says_so(urls: Any) -> None:
+    with pytest.raises(ValueError, match="set MUSTER_URL"):
+        Discovery(urls)
+
+
+@pytest.mark.parametrize("name", [None, 5, b"web"])
+def test_a_name_is_text(follow: Follow, name: Any) -> None:
+    discovery = follow("web")
+    with pytest.raises(Rejected, match="service: must be text, not"):
+        discovery.pick(name)
+
+
+@pytest.mark.parametrize("field", ["zone", "region"])
+def test_a_place_where_nobody_can_be(field: str) -> None:
+    with pytest.raises(Rejected, match=field):
+        Discovery("http://127.0.0.1:1", **{field: "a\x1b"})
+
+
+def test_a_name_in_place_of_the_seconds(follow: Follow) -> None:
+    with pytest.raises(TypeError, match="timeout is a number of seconds, not 'web'"):
+        follow("web").wait_ready("web")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan")])
+def test_a_call_takes_some_time(registry: FakeRegistry, follow: Follow, seconds: float) -> None:
+    registry.add("web", port=1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    with pytest.raises(ValueError, match="timeout must be more than 0 s"):
+        discovery.call("web", timeout=seconds)
+
+
+def test_endpoints_can_be_kept_in_sets(registry: FakeRegistry, follow: Follow) -> None:
+    registry.add("web", port=1)
+    registry.add("web", port=2)
+    discovery = follow("web")
+    discovery.wait_ready()
+    assert {endpoint.port for endpoint in {discovery.pick("web") for _ in range(50)}} == {1, 2}
+
+
+def test_whatever_a_key_holds_it_leads_somewhere(registry: FakeRegistry, follow: Follow) -> None:
+    """A header's value may have been decoded with what stands for bytes that are no text."""
+    registry.add("web", port=1)
+    discovery = follow("web", policies={"web": Policy(balancer=Balancer(name="maglev"))})
+    discovery.wait_ready()
+    assert discovery.pick("web", key="\udcff").port == 1

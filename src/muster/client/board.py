@@ -136,7 +136,9 @@ class Board:
         self.wake()
 
     def wait(self, until: Callable[[], bool], timeout: float) -> bool:
-        """True as soon as `until` holds; it is asked after every `put`."""
+        """True as soon as `until` holds; it is asked after every `put`. Raises TypeError for a service's name in place of the seconds."""
+        if not isinstance(timeout, int | float | None):
+            raise TypeError(f"timeout is a number of seconds, not {timeout!r}")
         with self._news:
             return self._news.wait_for(until, timeout)
 

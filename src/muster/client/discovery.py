@@ -213,8 +213,6 @@ class Discovery:
 
     def wait_ready(self, timeout: float = 10.0, *services: str) -> None:
         """Until each service (those named, or all) is bound or absent, live or from disk. Raises `NotReady`."""
-        if isinstance(timeout, str):
-            raise TypeError(f"wait_ready(timeout, *services): seconds come first, not {timeout!r}")
         wanted = self._distinct(services) or self._services
         for service in wanted:
             self._follow(service)
@@ -346,10 +344,8 @@ class Discovery:
         name = self._follow(service)
         snapshot = self._snapshots.get(name)
         if snapshot is None:
-            mirror = self._board.mirror(name)
-            if isinstance(mirror, Failed):
-                raise NoEndpoint(name, "failed", detail=mirror.reason)
-            raise NoEndpoint(name, "pending")
+            why = self._board.why(name)
+            raise NoEndpoint(name, "pending") if why == "pending" else NoEndpoint(name, "failed", detail=why)
         return self._dispatch.find(snapshot, port)
 
     def _check_age(self, traffic: Traffic) -> None:
@@ -387,9 +383,8 @@ class Discovery:
         return names.service_name(service, dots=self._dotted_names)
 
     def _disk(self) -> Disk | None:
-        if self._cache_dir is None:
-            return None
-        return Disk(self._cache_dir, (one.url for one in self._access.registries), self._access.namespace)
+        urls = (one.url for one in self._access.registries)
+        return Disk(self._cache_dir, urls, self._access.namespace) if self._cache_dir else None
 
 
 def _stop(following: Following, dispatch: Dispatch) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from random import Random
 
-from muster.model import limits
+from muster.model import limits, names
 from muster.model.policy import DEFAULT, Policy
 from muster.policy.endpoint import Place
 
@@ -25,7 +25,8 @@ Route = str | tuple[str, str]
 
 
 class Dispatch:
-    """`policies`: of services whose policy this process decides itself, whatever the registry has. Raises ValueError for what is none."""
+    """`policies`: of services whose policy this process decides itself, whatever the registry has. Raises ValueError for what is none,
+    `Rejected` for a place where no instance can be."""
 
     def __init__(
         self,
@@ -37,7 +38,10 @@ class Dispatch:
         rng: Random,
         tracing: Tracing | None = None,
     ) -> None:
-        self.place = place
+        self.place = Place(
+            names.text(place.zone or "", "zone", limits.LABEL_CHARS),
+            names.text(place.region or "", "region", limits.LABEL_CHARS),
+        )
         self.table: dict[Route, Traffic] = {}
         for service, policy in policies.items():
             if not isinstance(policy, Policy):

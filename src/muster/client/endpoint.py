@@ -65,6 +65,9 @@ class Endpoint(Struct, frozen=True, gc=False):
         `resent`: how many attempts the same request had before. Raises ValueError if it was not picked."""
         return Attempt(self, resent)
 
+    def __hash__(self) -> int:
+        return hash((self.host, self.port, self.id))
+
     def __str__(self) -> str:
         return self.address
 
