@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.cli.terminal import muster
-from tests.faults.replicas import START_S, Beating, Trio, register
+from tests.etcd import free_ports
+from tests.faults.replicas import START_S, Beating, Replica, Trio, register
 
 from muster.core.ownership import Roster
 
@@ -75,6 +76,31 @@ def test_a_replica_that_is_back_quickly_is_shown_to_rest(
     trio.until(lambda: resting() == rests)
 
 
+def test_of_two_that_are_called_the_same_one_gives_way_and_says_so(trio: Trio, tmp_path: Path) -> None:
+    """A configuration was copied, with its `replica.url`."""
+    first, other, _ = trio.replicas
+    register(other, "live", 3600.0)
+    (port,) = free_ports(1)
+    copy = Replica(
+        tmp_path, port, f"{trio.etcd.url}/trio", ("--replica-url", f"http://127.0.0.1:{first.port}")
+    )
+    copy.start()
+    try:
+        trio.until(lambda: first.call("PUT", "/heartbeat/live")[0] == 503)
+        trio.until(lambda: copy.call("PUT", "/heartbeat/live")[0] == 204)
+        for _ in range(6):  # it stays so for longer than memberships are renewed
+            pass_(1.0)
+            (status, told), (taken, _) = (each.call("PUT", "/heartbeat/live") for each in (first, copy))
+            assert (status, taken) == (503, 204)
+        assert "each needs a replica.url, or a replica.name, of its own" in told["detail"]
+        (line,) = (each for each in first.call("GET", "/replicas")[1]["replicas"] if each["me"])
+        assert "is called" in line["problem"]
+        assert (tmp_path / f"{first.port}.log").read_text().count("cut off from the other replicas") == 1
+    finally:
+        copy.kill()
+    trio.until(lambda: first.call("PUT", "/heartbeat/live")[0] == 204)
+
+
 @pytest.mark.slow
 def test_a_replica_that_crashes_all_the_time_keeps_no_dead_instance(trio: Trio) -> None:
     """It is back each time before the lease is over, and lives long enough to be asked."""
@@ -113,6 +139,7 @@ def test_without_etcd_reads_go_on_and_nobody_expires(trio: Trio) -> None:
         one = trio.replicas[0]
         trio.until(lambda: one.call("PUT", "/heartbeat/live-0")[0] == 503)
         assert set(trio.statuses(one).values()) == {"healthy"}
+        assert "etcd" in one.call("GET", "/status")[1]["store_trouble"]
         assert one.call("POST", "/register", {"service": "web", "host": "h", "port": 1}, timeout=10)[0] == 503
         etcd.resume()
         trio.until(lambda: one.call("PUT", "/heartbeat/live-0")[0] == 204)

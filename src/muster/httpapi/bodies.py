@@ -143,7 +143,7 @@ class Lag(Struct, frozen=True):
 
 
 class Status(Struct, frozen=True):
-    """`store_trouble`: why the store would not have the last write, empty if it did."""
+    """`store_trouble`: why the store would not have the last write, or would not have one of this replica now; empty if all is well."""
 
     version: str
     ready: bool

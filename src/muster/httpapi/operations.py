@@ -75,7 +75,7 @@ class Operations:
     def readyz(self, request: Request) -> Response:
         if self._listener.stopping or not self._registry.running:
             raise Unavailable("stopping", "not ready: starting or shutting down")
-        return answer(bodies.Ready("ready", self._registry.writer.trouble))
+        return answer(bodies.Ready("ready", self._registry.trouble))
 
     def status(self, request: Request) -> Response:
         request.only()
@@ -99,7 +99,7 @@ class Operations:
             held_zones=figures.held_zones,
             loop_lag_ms=bodies.Lag(p50, p99, most),
             store=self._store,
-            store_trouble=registry.writer.trouble,
+            store_trouble=registry.trouble,
         )
         return answer(status)
 

@@ -22,8 +22,8 @@ class DrainWait(Struct, frozen=True):
 
 
 class Replica(Struct, frozen=True):
-    """One line of `GET /v1/replicas`. `resting`: it was back quickly, and owns nothing for a while. `problem`: why it could not be asked,
-    "" if it could."""
+    """One line of `GET /v1/replicas`. `resting`: it was back quickly, and owns nothing for a while. `problem`: why it could not be asked;
+    of the one that answers, why it is none of them at the moment; "" if all is well."""
 
     name: str
     url: str

@@ -78,7 +78,8 @@ class Handlers:
             member.name, member.url, member.name == self._replicas.membership.me.name, member.resting
         )
         if one.me:
-            return replace(one, standing=self._replicas.standing(self._version))
+            standing = self._replicas.standing(self._version)
+            return replace(one, standing=standing, problem=self._replicas.trouble)
         try:
             return replace(one, standing=await self._replicas.peers.standing(member))
         except PeerUnreachable as error:

@@ -184,6 +184,11 @@ class Registry:
         """How old what we serve may be (s): 0 where the store is in this process, in step by construction, or was heard lately."""
         return self.replicas.lag if self.replicas else 0
 
+    @property
+    def trouble(self) -> str:
+        """Why the store would not have the last write, or would not have one of this replica now; "" if all is well."""
+        return self.writer.trouble or (self.replicas.trouble if self.replicas else "")
+
     def new_token(self) -> str:
         """A short random name, unguessable enough that nobody acknowledges for another."""
         return f"{self._rng.getrandbits(64):016x}"

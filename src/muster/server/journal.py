@@ -22,7 +22,7 @@ class Journal:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._trouble = ""
+        self._trouble = self._cut_off = ""
         self._held: dict[str | None, HoldReport] = {}
         self._unreachable: set[str] = set()
 
@@ -35,6 +35,7 @@ class Journal:
     def look(self) -> None:
         """Say what has changed since the last look."""
         self._note_store(self._registry.writer.trouble)
+        self._note_cut_off(self._registry.replicas.trouble if self._registry.replicas else "")
         self._note_peers()
         self._note_findings()
         self._note_holds({each.zone: each for each in self._registry.guard_report() if each.state == HELD})
@@ -45,6 +46,16 @@ class Journal:
         elif self._trouble and not trouble:
             log.info("the store writes again")
         self._trouble = trouble
+
+    def _note_cut_off(self, why: str) -> None:
+        if why and not self._cut_off:
+            log.error(
+                "cut off from the other replicas: heartbeats and writes get 503 here; reads go on",
+                problem=why,
+            )
+        elif self._cut_off and not why:
+            log.info("one of the replicas again")
+        self._cut_off = why
 
     def _note_peers(self) -> None:
         replicas = self._registry.replicas

@@ -40,5 +40,5 @@ def _row(replica: dict[str, Any], head: int) -> tuple[object, ...]:
         standing["owned"],
         resting,
         standing["held"],
-        "",
+        replica["problem"],
     )

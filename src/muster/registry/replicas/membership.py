@@ -6,6 +6,9 @@ what was ours afterwards has not been contradicted by us in between.
 A replica that is back before its former life's record is gone has forgotten who was silent for how long, and would begin all leases
 anew with each start. So it rests for a while: it answers and hears like the others, and they own what is its own. At its very beginning it
 is deaf besides: it acknowledges nothing, and nobody waits for what it has to say. One that lives for less than that has no say at all.
+
+Two that are called the same, because a URL was copied, would each put their own record over the other's, and the others would ask one
+of them for what the other has heard. So who finds another in its place while it lives itself gives way, and says so.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from .port import Member
 
 PREFIX = "m/"
 ROSTER = "roster"
+NAME_APART = "each needs a replica.url, or a replica.name, of its own"
 
 
 class Membership:
@@ -57,6 +61,8 @@ class Membership:
         self.roster_at = 0
         self._until = self._rests_until = self._deaf_until = float("-inf")
         self.lease = 0
+        self._former = ""
+        """The start of our former life, whose place we may take."""
         self.trouble = ""
         """Why this replica is not a member, "" if it is."""
 
@@ -67,15 +73,17 @@ class Membership:
 
     def load(self, records: Iterable[Stored]) -> None:
         """Begin from a store's whole content."""
+        rival = self._rival()
         self.members, self.unreachable, self._at, self.roster_at = {}, {}, {}, 0
         for stored in records:
             self._fold(Put(stored.key, stored.value), stored.revision)
-        former = self.members.get(self.me.name)
-        if former is not None and former.start != self.me.start:
-            self._rest()
+        former = self._rival()
+        if former and former != rival:
+            self._rest(former)
         self._tell()
 
-    def _rest(self) -> None:
+    def _rest(self, former: str) -> None:
+        self._former = former
         hears = any(not member.deaf for member in self.others)
         self.me = structs.replace(self.me, resting=True, deaf=hears)
         self._rests_until = asyncio.get_running_loop().time() + limits.REPLICA_REST_S
@@ -101,6 +109,11 @@ class Membership:
             self._at.pop(name, None)
         return True
 
+    def _rival(self) -> str:
+        """The start of another process in our place, "" if there is none."""
+        there = self.members.get(self.me.name)
+        return there.start if there is not None and there.start not in (self.me.start, self._former) else ""
+
     def _tell(self) -> None:
         here = {name for name, member in self.members.items() if member == self.me or name != self.me.name}
         resting = {name for name in here if self.members[name].resting}
@@ -121,7 +134,7 @@ class Membership:
 
     def proven(self) -> bool:
         """Whether the store certainly counts us in at this moment, and others ask us."""
-        return not self.me.deaf and asyncio.get_running_loop().time() < self._until
+        return not self.me.deaf and asyncio.get_running_loop().time() < self._until and not self._rival()
 
     @property
     def why_unproven(self) -> str:
@@ -140,11 +153,7 @@ class Membership:
         while True:
             try:
                 self._recover(asyncio.get_running_loop().time())
-                if not self.lease or self.members.get(self.me.name) != self.me:
-                    await self._join()
-                else:
-                    await self._renew()
-                self.trouble = ""
+                await self._stay()
             except StoreUnavailable as error:
                 self.trouble = str(error)
             await asyncio.sleep(limits.REPLICA_RENEW_S if self.proven() else limits.REPLICA_JOIN_AGAIN_S)
@@ -156,6 +165,16 @@ class Membership:
             self._until = float("-inf")
         if self.me.resting and now >= self._rests_until:
             self.me = structs.replace(self.me, resting=False)
+
+    async def _stay(self) -> None:
+        if self._rival():
+            self.trouble = f"another replica is called {self.me.name} too: {NAME_APART}"
+            return
+        if not self.lease or self.members.get(self.me.name) != self.me:
+            await self._join()
+        else:
+            await self._renew()
+        self.trouble = ""
 
     async def _join(self) -> None:
         began = asyncio.get_running_loop().time()

@@ -125,6 +125,11 @@ class Replicas:
         self.insist()
         return [Renewal.SLOW if each in ONLY_THE_STORE_KNOWS else each for each in renewals]
 
+    @property
+    def trouble(self) -> str:
+        """Why this replica acknowledges nothing; "" if it does, or has not had the time to join."""
+        return "" if self.membership.proven() else self.membership.trouble
+
     def insist(self) -> None:
         """Raises `Unavailable` where this replica could not keep what it acknowledged."""
         if not self.membership.proven():
