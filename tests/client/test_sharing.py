@@ -6,7 +6,7 @@ from tests.client.told import web
 from muster.client import endpoint
 from muster.client.endpoint import Endpoint
 from muster.client.fold import Given
-from muster.client.sharing import Shared
+from muster.client.sharing import Parts
 from muster.model import limits
 from muster.wire import events
 from muster.wire.events import SnapshotEvent, UpsertEvent
@@ -23,7 +23,7 @@ def received(*instances: InstanceView) -> UpsertEvent:
 
 def test_equal_parts_are_one_and_all_says_the_same() -> None:
     told = [web(n, zone="a-zone", version="1.4.2", metadata={"team": "checkout"}) for n in (1, 2)]
-    event = Shared().event(received(*told), {})
+    event = Parts().event(received(*told), {})
     one, other = event.instances
     assert event.instances == tuple(told)
     for field in ("service", "namespace", "endpoints", "zone", "version"):
@@ -36,12 +36,12 @@ def test_who_is_told_again_as_known_is_kept_as_known() -> None:
     before = received(web(1)).instances[0]
     known = {before.instance_id: endpoint.of(before)}
     same, changed = (received(web(1, weight=weight)).instances[0] for weight in (before.weight, 7))
-    assert Shared().event(UpsertEvent("web", 8, (same,)), known).instances[0] is before
-    assert Shared().event(UpsertEvent("web", 8, (changed,)), known).instances[0].weight == 7
+    assert Parts().event(UpsertEvent("web", 8, (same,)), known).instances[0] is before
+    assert Parts().event(UpsertEvent("web", 8, (changed,)), known).instances[0].weight == 7
 
 
 def test_parts_that_nobody_shares_are_not_kept_for_ever() -> None:
-    shared = Shared()
+    shared = Parts()
     for number in range(3 * limits.CLIENT_SHARED):
         shared.event(received(web(1, metadata={"pod": f"web-{number}"})), {})
     assert int(repr(shared).split()[1]) <= limits.CLIENT_SHARED + 16

@@ -473,6 +473,6 @@ def test_it_says_why_an_instance_is_out(registry: FakeRegistry, follow: Follow) 
     discovery.wait_ready()
     out = discovery.pick("web")
     out.attempt().finish(Outcome.CONNECT)
-    told = {verdict.instance_id: verdict.why for verdict in discovery.explain("web")}
+    told = {each.instance_id: each.why for each in discovery.explain("web")}
     assert "its breaker is open" in told.pop(out.id)
     assert list(told.values()) == ["in rotation"]

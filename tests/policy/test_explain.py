@@ -13,7 +13,7 @@ from muster.policy.outcome import Outcome
 
 def verdicts(caller: Caller) -> list[tuple[float, str]]:
     found = explain(caller.build(), caller.endpoints, caller.policy, caller.place, caller.memory, caller.now)
-    return [(round(verdict.share, 3), verdict.why) for verdict in found]
+    return [(round(each.share, 3), each.why) for each in found]
 
 
 def test_in_rotation_with_its_share() -> None:

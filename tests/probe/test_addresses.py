@@ -9,12 +9,12 @@ import pytest
 
 from muster.model.check import Answer
 from muster.probe.addresses import Address, Found, Resolver, literal, system_lookup, vetted
-from muster.probe.conversation import Verdict
+from muster.probe.conversation import Conclusion
 
 
-def vet(*ips: str, allow_loopback: bool = False) -> list[str] | Verdict:
+def vet(*ips: str, allow_loopback: bool = False) -> list[str] | Conclusion:
     found = vetted([ip_address(ip) for ip in ips], 80, allow_loopback=allow_loopback)
-    return found if isinstance(found, Verdict) else [address.ip for address in found]
+    return found if isinstance(found, Conclusion) else [address.ip for address in found]
 
 
 def test_an_address_is_ready_to_connect_to() -> None:
@@ -27,9 +27,9 @@ def test_forbidden_addresses_are_left_out() -> None:
     assert vet("127.0.0.1", "169.254.1.1", "10.0.0.1", "fe80::1") == ["10.0.0.1"]
 
 
-def test_if_none_is_left_the_verdict_names_one() -> None:
-    assert vet("127.0.0.1", "fe80::1") == Verdict(Answer.FAILED, "fe80::1 is link-local, and never probed")
-    assert vet() == Verdict(Answer.FAILED, "has no address")
+def test_if_none_is_left_the_conclusion_names_one() -> None:
+    assert vet("127.0.0.1", "fe80::1") == Conclusion(Answer.FAILED, "fe80::1 is link-local, and never probed")
+    assert vet() == Conclusion(Answer.FAILED, "has no address")
 
 
 def test_a_name_with_many_addresses_is_tried_at_four() -> None:

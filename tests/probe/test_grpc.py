@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.probe.asking import grpc
 
 from muster.model.check import Answer
-from muster.probe.conversation import Verdict
+from muster.probe.conversation import Conclusion
 from muster.probe.grpc import GrpcConversation, judge
 from muster.registry.prober import GrpcTarget
 
@@ -32,15 +32,15 @@ class Server:
 
 def converse(
     act: Callable[[H2Connection], object], *raw: bytes, target: GrpcTarget | None = None
-) -> Verdict | None:
-    """The verdict when the server, after the request, acts so and then sends the raw bytes."""
+) -> Conclusion | None:
+    """The conclusion when the server, after the request, acts so and then sends the raw bytes."""
     server = Server()
     conversation = GrpcConversation(target or grpc())
     server.h2.receive_data(conversation.opening())
     act(server.h2)
     for piece in (server.says(), *raw):
         conversation.hear(piece)
-    return conversation.verdict
+    return conversation.conclusion
 
 
 def serves(h2: H2Connection) -> None:
@@ -145,10 +145,10 @@ def test_what_a_server_may_do_instead(act: Callable[[H2Connection], object], det
     ],
 )
 def test_rude_frames(raw: list[bytes], detail: str) -> None:
-    verdict = converse(lambda h2: None, *raw)
-    assert verdict is not None
-    assert verdict.answer is Answer.FAILED
-    assert verdict.detail.startswith(detail)
+    conclusion = converse(lambda h2: None, *raw)
+    assert conclusion is not None
+    assert conclusion.answer is Answer.FAILED
+    assert conclusion.detail.startswith(detail)
 
 
 def test_a_server_that_is_leaving_still_answers_what_it_took() -> None:
@@ -162,7 +162,7 @@ def test_a_server_that_is_leaving_still_answers_what_it_took() -> None:
 def test_speaking_something_else() -> None:
     conversation = GrpcConversation(grpc())
     conversation.hear(b"HTTP/1.1 400 Bad Request\r\n")
-    assert conversation.verdict == (Answer.FAILED, "does not speak HTTP/2")
+    assert conversation.conclusion == (Answer.FAILED, "does not speak HTTP/2")
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_how_an_answer_is_cut_into_pieces_makes_no_difference(data: st.DataObjec
     cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
     for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True):
         conversation.hear(whole[a:b])
-    assert conversation.verdict == (Answer.ANSWERED, "SERVING")
+    assert conversation.conclusion == (Answer.ANSWERED, "SERVING")
 
 
 _frames = st.builds(
@@ -202,6 +202,6 @@ _frames = st.builds(
 def test_whatever_it_hears_it_does_not_raise(pieces: list[bytes]) -> None:
     conversation = GrpcConversation(grpc())
     for piece in (frame(4, 0, b"", stream=0), *pieces):
-        if conversation.verdict is None:
+        if conversation.conclusion is None:
             conversation.hear(piece)
     assert conversation.hung_up().answer is Answer.FAILED

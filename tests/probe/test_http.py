@@ -1,4 +1,4 @@
-"""The HTTP conversation by itself: bytes in, a verdict out."""
+"""The HTTP conversation by itself: bytes in, a conclusion out."""
 
 import pytest
 from hypothesis import example, given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from tests.probe.asking import http
 
 from muster.model.check import Answer
-from muster.probe.conversation import Verdict
+from muster.probe.conversation import Conclusion
 from muster.probe.http import HttpConversation, authority
 from muster.registry.prober import HttpTarget
 
@@ -14,12 +14,12 @@ OK = b"HTTP/1.1 200 OK\r\n"
 WELL = http(expect_body="well")
 
 
-def verdict(target: HttpTarget, *pieces: bytes) -> Verdict | None:
+def conclusion(target: HttpTarget, *pieces: bytes) -> Conclusion | None:
     conversation = HttpConversation(target)
     conversation.opening()
     for piece in pieces:
         conversation.hear(piece)
-    return conversation.verdict
+    return conversation.conclusion
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def verdict(target: HttpTarget, *pieces: bytes) -> Verdict | None:
         (WELL, OK + b"\r\nall is", None),
     ],
 )
-def test_verdicts(target: HttpTarget, heard: bytes, expected: tuple[Answer, str] | None) -> None:
-    assert verdict(target, heard) == expected
+def test_conclusions(target: HttpTarget, heard: bytes, expected: tuple[Answer, str] | None) -> None:
+    assert conclusion(target, heard) == expected
 
 
 @given(st.data())
@@ -85,7 +85,9 @@ def test_how_an_answer_is_cut_into_pieces_makes_no_difference(data: st.DataObjec
     pieces = [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
     target = http(expect_body="it is we")
     assert (
-        verdict(target, *pieces) == verdict(target, whole) == (Answer.ANSWERED, "HTTP 200, body as expected")
+        conclusion(target, *pieces)
+        == conclusion(target, whole)
+        == (Answer.ANSWERED, "HTTP 200, body as expected")
     )
 
 
@@ -102,8 +104,8 @@ def test_whatever_it_hears_it_does_not_raise(pieces: list[bytes], begins_well: b
 
 def test_text_beyond_the_first_64_kib_is_not_seen() -> None:
     head = OK + b"\r\n"
-    assert verdict(WELL, head, b"." * 65_532 + b"well") == (Answer.ANSWERED, "HTTP 200, body as expected")
-    late = verdict(WELL, head, b"." * 65_533 + b"well")
+    assert conclusion(WELL, head, b"." * 65_532 + b"well") == (Answer.ANSWERED, "HTTP 200, body as expected")
+    late = conclusion(WELL, head, b"." * 65_533 + b"well")
     assert late == (Answer.FAILED, "HTTP 200, but the expected text is not in the first 65536 bytes")
 
 

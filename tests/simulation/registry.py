@@ -14,7 +14,7 @@ from muster.core import commands
 from muster.core.guard import Rules
 from muster.core.renewal import Renewal
 from muster.core.state import Change
-from muster.httpapi.frames import Shared
+from muster.httpapi.frames import LatestFrames
 from muster.httpapi.watch import Subscription, Watch
 from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
@@ -99,7 +99,7 @@ class RegistryHost:
         self.streams: dict[str, Stream] = {}
         self.wall_offset = 0.0
         self._names = 0
-        self._shared = Shared()
+        self._shared = LatestFrames()
         self._backup: list[Stored] = []
 
     # --- Life -------------------------------------------------------------------------------------------------------

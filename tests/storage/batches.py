@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 
-from muster.registry.store import Batch, Changes, Committed, Guard, Put, Store, TailEvent, Write
+from muster.registry.store import Batch, Changes, Committed, Condition, Put, Store, TailEvent, Write
 
 
 def put(key: str, value: bytes = b"v", *, expected: int = 0, op: str = "op") -> Batch:
@@ -14,9 +14,9 @@ def remove(key: str, *, expected: int, op: str = "op") -> Batch:
     return Batch(op, (Write(key, None, expected),))
 
 
-def puts(op: str, *keys: str, guards: Mapping[str, int] | None = None, value: bytes = b"v") -> Batch:
-    conditions = tuple(Guard(key, revision) for key, revision in (guards or {}).items())
-    return Batch(op, tuple(Write(key, value, 0) for key in keys), conditions)
+def puts(op: str, *keys: str, conditions: Mapping[str, int] | None = None, value: bytes = b"v") -> Batch:
+    unchanged = tuple(Condition(key, revision) for key, revision in (conditions or {}).items())
+    return Batch(op, tuple(Write(key, value, 0) for key in keys), unchanged)
 
 
 def changes(revision: int, op: str, *keys: str) -> Changes:

@@ -11,8 +11,8 @@ from muster.registry.store import (
     Changes,
     Committed,
     Compacted,
+    Condition,
     Conflict,
-    Guard,
     Put,
     Removed,
     Store,
@@ -86,20 +86,20 @@ class StoreContract:
         "batch",
         [
             Batch("op", ()),
-            Batch("op", (), (Guard("a", 0),)),
+            Batch("op", (), (Condition("a", 0),)),
             Batch("op", (Write("a", b"1", 0), Write("a", b"2", 0))),
             Batch("op", (Write("a\0b", b"1", 0),)),
             Batch("op", (Write("\ud800", b"1", 0),)),
             Batch("op", (Write("a", bytes(20_000_000), 0),)),
         ],
-        ids=["empty", "only guards", "a key twice", "NUL", "surrogate", "too large"],
+        ids=["empty", "only conditions", "a key twice", "NUL", "surrogate", "too large"],
     )
     async def test_a_batch_that_only_a_bug_can_send(self, store: Store, batch: Batch) -> None:
         with pytest.raises(ValueError):  # noqa: PT011 - a lone surrogate is a UnicodeEncodeError
             await store.commit(batch)
         assert (await store.load()).revision == 0
 
-    # --- guards and conflicts ---
+    # --- conditions and conflicts ---
 
     @pytest.mark.parametrize(
         ("batch", "keys"),
@@ -109,9 +109,9 @@ class StoreContract:
             (put("new", expected=1), ("new",)),
             (remove("a", expected=2), ("a",)),
             (remove("new", expected=1), ("new",)),
-            (puts("op", "new", guards={"a": 0}), ("a",)),
-            (puts("op", "new", guards={"other": 1}), ("other",)),
-            (puts("op", "new", "b", "a", guards={"a": 7, "other": 7}), ("b", "a", "other")),
+            (puts("op", "new", conditions={"a": 0}), ("a",)),
+            (puts("op", "new", conditions={"other": 1}), ("other",)),
+            (puts("op", "new", "b", "a", conditions={"a": 7, "other": 7}), ("b", "a", "other")),
         ],
     )
     async def test_a_conflict_names_its_keys_and_leaves_nothing(
@@ -127,7 +127,7 @@ class StoreContract:
 
     async def test_guards_that_hold(self, store: Store) -> None:
         await commit(store, put("a"))
-        assert await commit(store, puts("op", "new", guards={"a": 1, "absent": 0})) == 2
+        assert await commit(store, puts("op", "new", conditions={"a": 1, "absent": 0})) == 2
 
     async def test_one_of_many_who_want_a_key_gets_it(self, store: Store) -> None:
         outcomes = await asyncio.gather(*(store.commit(put("a", b"%d" % n)) for n in range(20)))

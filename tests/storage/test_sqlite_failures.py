@@ -10,7 +10,7 @@ from tests.disk import fill, small_disk
 from tests.storage.batches import commit, put, puts, take, values
 from tests.storage.faulty_disk import FaultyDisk, disk_error
 
-from muster.registry.store import Changes, Committed, Outcome, StoreUnavailable, Unknown
+from muster.registry.store import Changes, CommitOutcome, Committed, StoreUnavailable, Unknown
 from muster.storage.sqlite import FILE_NAME, BackupFailed, SqliteStore, StoreRefused
 
 # --- a disk that is full ---
@@ -154,7 +154,7 @@ async def test_a_sync_that_fails_leaves_the_commit_unknown_and_here_it_is_not_th
 ) -> None:
     tail = store.tail(1)
     disk.fail_once("COMMIT", disk_error("SQLITE_IOERR_FSYNC"))
-    outcome: Outcome = await store.commit(put("new", op="mine"))
+    outcome: CommitOutcome = await store.commit(put("new", op="mine"))
     assert isinstance(outcome, Unknown)
     assert "the disk reports an I/O error" in outcome.reason
     assert await settle(store, tail) == {"settles"}

@@ -17,10 +17,10 @@ from tests.storage.faulty_disk import FaultyDisk, disk_error
 from muster.registry.store import (
     Batch,
     Changes,
+    CommitOutcome,
     Committed,
+    Condition,
     Conflict,
-    Guard,
-    Outcome,
     Put,
     Removed,
     Store,
@@ -66,21 +66,23 @@ class Machine(RuleBasedStateMachine):
     def revision(self, key: str) -> int:
         return self.records[key].revision if key in self.records else 0
 
-    @rule(values=st.dictionaries(KEYS, VALUES, min_size=1), guards=st.sets(KEYS), op=st.text(max_size=3))
-    def commit_what_was_seen(self, values: dict[str, bytes | None], guards: set[str], op: str) -> None:
+    @rule(values=st.dictionaries(KEYS, VALUES, min_size=1), conditions=st.sets(KEYS), op=st.text(max_size=3))
+    def commit_what_was_seen(self, values: dict[str, bytes | None], conditions: set[str], op: str) -> None:
         writes = tuple(Write(key, value, self.revision(key)) for key, value in values.items())
-        batch = Batch(op, writes, tuple(Guard(key, self.revision(key)) for key in guards))
+        batch = Batch(op, writes, tuple(Condition(key, self.revision(key)) for key in conditions))
         assert self.run(self.store.commit(batch)) == Committed(self.head + 1)
         self.apply(batch)
 
     @rule(
         values=st.dictionaries(KEYS, st.tuples(VALUES, STALE), min_size=1),
-        guards=st.dictionaries(KEYS, STALE),
+        conditions=st.dictionaries(KEYS, STALE),
     )
-    def commit_anything(self, values: dict[str, tuple[bytes | None, int]], guards: dict[str, int]) -> None:
+    def commit_anything(
+        self, values: dict[str, tuple[bytes | None, int]], conditions: dict[str, int]
+    ) -> None:
         writes = tuple(Write(key, value, expected) for key, (value, expected) in values.items())
-        batch = Batch("any", writes, tuple(Guard(*guard) for guard in guards.items()))
-        wrong = {c.key for c in (*batch.writes, *batch.guards) if self.revision(c.key) != c.expected}
+        batch = Batch("any", writes, tuple(Condition(*condition) for condition in conditions.items()))
+        wrong = {c.key for c in (*batch.writes, *batch.conditions) if self.revision(c.key) != c.expected}
         outcome = self.run(self.store.commit(batch))
         if wrong:
             assert isinstance(outcome, Conflict)
@@ -161,7 +163,7 @@ class SqliteMachine(Machine):
         if really:
             self.apply(batch)
 
-    async def outcome(self, batch: Batch) -> Outcome | StoreUnavailable:
+    async def outcome(self, batch: Batch) -> CommitOutcome | StoreUnavailable:
         try:
             return await self.store.commit(batch)
         except StoreUnavailable as error:

@@ -1,7 +1,7 @@
 """A stream and its socket: what is said when there is nobody to hear it."""
 
 from muster.core.state import ServiceKey
-from muster.httpapi.frames import Shared
+from muster.httpapi.frames import LatestFrames
 from muster.httpapi.watch import Subscription, Watch
 from muster.server.app import Running
 from muster.testing.server import LocalRegistry
@@ -25,7 +25,7 @@ class Wire:
 
 def lose_one(running: Running) -> None:
     asked = Subscription((ServiceKey("default", "web"),), DEFAULT, (), False, None)
-    watch, wire = Watch(running.registry, Shared(), asked, "s1", "127.0.0.1:1"), Wire()
+    watch, wire = Watch(running.registry, LatestFrames(), asked, "s1", "127.0.0.1:1"), Wire()
     stream = Stream(running.listener.pulse, watch, ())
     stream.start(wire, b"")
     wire.close()

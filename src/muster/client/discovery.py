@@ -28,7 +28,7 @@ from msgspec.structs import asdict, replace
 from muster.model import limits, names
 from muster.model.policy import Policy
 from muster.policy.endpoint import Place
-from muster.policy.explain import Verdict
+from muster.policy.explain import Explanation
 from muster.policy.rotation import Key
 from muster.wire.view import InstanceView
 
@@ -189,7 +189,7 @@ class Discovery:
             parts[endpoint.id] = parts.get(endpoint.id, 0.0) + share
         return parts
 
-    def explain(self, service: str, port: str | None = None) -> list[Verdict]:
+    def explain(self, service: str, port: str | None = None) -> list[Explanation]:
         """Why each instance is, or is not, in this process's rotation, and with which share. Raises `NoEndpoint`."""
         return self._find(service, port).explain()
 

@@ -12,7 +12,7 @@ from muster.wire.view import InstanceView
 
 from . import credible, endpoint
 from .endpoint import Endpoint
-from .sharing import Shared
+from .sharing import Parts
 
 ServiceEvent = SnapshotEvent | UpsertEvent | RemoveEvent
 
@@ -38,7 +38,7 @@ class Given:
     def __init__(self) -> None:
         self.endpoints: dict[str, Endpoint] = {}
         self._past: dict[str, Endpoint] = {}
-        self._shared = Shared()
+        self._shared = Parts()
         self.clear()
 
     def clear(self) -> None:

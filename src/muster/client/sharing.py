@@ -21,7 +21,7 @@ _ALIKE: Final = ("service", "namespace", "endpoints", "zone", "region", "version
 """The fields that many instances have in common; of metadata, the values."""
 
 
-class Shared:
+class Parts:
     """The parts known so far. When there are too many they are forgotten, and the common ones soon known again."""
 
     __slots__ = ("_parts",)
@@ -30,7 +30,7 @@ class Shared:
         self._parts: dict[Any, Any] = {}
 
     def __repr__(self) -> str:
-        return f"<Shared {len(self._parts)} parts>"
+        return f"<Parts {len(self._parts)}>"
 
     def event(self, event: Telling, known: Mapping[str, Endpoint]) -> Telling:
         """The same event, in which instances that are `known` as they are told stand as they are known."""

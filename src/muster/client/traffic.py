@@ -16,7 +16,7 @@ from muster.model import limits
 from muster.model.policy import Policy
 from muster.policy.building import build
 from muster.policy.endpoint import Place
-from muster.policy.explain import Verdict, explain
+from muster.policy.explain import Explanation, explain
 from muster.policy.memory import Memory, Peer, doubted
 from muster.policy.outcome import MEANINGS, Outcome
 from muster.policy.picker import Picker
@@ -134,8 +134,8 @@ class Traffic:
         for choice, share in self._picker.shares():
             yield choice.endpoint, share
 
-    def explain(self) -> list[Verdict]:
-        """A verdict for each endpoint of the snapshot."""
+    def explain(self) -> list[Explanation]:
+        """One for each endpoint of the snapshot."""
         with self._building:
             endpoints, now = self._endpoints(), self.clock()
             return explain(self._picker, endpoints, self.policy, self.place, self.memory, now)

@@ -28,7 +28,7 @@ from .shown_checks import check_id
 _RESULTS: Final[dict[str, Result]] = {"passing": "pass", "warning": "warn", "critical": "fail"}
 
 
-class Held(NamedTuple):
+class FoundCheck(NamedTuple):
     """A check: the instance it belongs to (a node's record is one), and the name it has there."""
 
     key: str
@@ -162,18 +162,18 @@ class AgentWrites:
         await self._registry.push(held.key, 0, b"", held.check.name, result, told)
         return replies.done()
 
-    def _held(self, request: Request) -> Held:
+    def _held(self, request: Request) -> FoundCheck:
         """The check of this id on the node that asks. Raises `Refused`."""
         id, place = request.params["id"], self._shared.place(request)
         for each in self._shared.on(place):
             for check in each.entry.record.instance.checks:
                 if id in (check.name, check_id(each, check.name)):
-                    return Held(each.entry.key, check)
+                    return FoundCheck(each.entry.key, check)
         node = self._shared.catalog.node_entry(place.node)
         own = node.record.instance.check(id) if node else None
         if node is None or own is None:
             raise unknown_check(id)
-        return Held(node.key, own)
+        return FoundCheck(node.key, own)
 
 
 def _node(place: Place) -> Instance:

@@ -37,7 +37,7 @@ class Frames:
         return found
 
 
-class Shared:
+class LatestFrames:
     """The frames that go with no snapshot: `alive` for all streams that stand at one place and hold the same, `policy` for all of a
     service. The latest are kept."""
 

@@ -8,7 +8,7 @@ from muster.core.state import ServiceKey
 from muster.httpapi import bodies
 from muster.model import limits, names
 from muster.model.errors import invalid
-from muster.registry.policies import Held, unknown
+from muster.registry.policies import PolicyEntry, unknown
 from muster.registry.registry import Registry
 from muster.web.message import NO_CONTENT, Request, Response, answer
 from muster.wire import policy as wire
@@ -47,13 +47,13 @@ class Policies:
         return ServiceKey(request.namespace, names.service_name(request.params["service"], dots=self._dots))
 
 
-def _answer(service: ServiceKey, held: Held) -> Response:
+def _answer(service: ServiceKey, held: PolicyEntry) -> Response:
     assert held.document is not None
     body = bodies.ServicePolicy(service.name, service.namespace, held.revision, msgspec.Raw(held.document))
     return answer(body, headers=((b"etag", _etag(held).encode()),))
 
 
-def _etag(held: Held) -> str:
+def _etag(held: PolicyEntry) -> str:
     return f'"{held.revision}"'
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from muster.httpapi.frames import Shared
+from muster.httpapi.frames import LatestFrames
 from muster.httpapi.watch import Subscription, Watch
 from muster.registry.registry import Registry
 from muster.web.listener import Listener
@@ -13,7 +13,7 @@ class Streams:
     def __init__(self, registry: Registry, listener: Listener) -> None:
         self._registry = registry
         self._listener = listener
-        self._shared = Shared()
+        self._shared = LatestFrames()
         self._opened = 0
         registry.on_reset(self._reset)
 

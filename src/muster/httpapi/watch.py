@@ -45,7 +45,7 @@ class Watch:
     _send: Callable[[bytes], None]
 
     def __init__(
-        self, registry: Registry, shared: frames.Shared, asked: Subscription, name: str, address: str
+        self, registry: Registry, shared: frames.LatestFrames, asked: Subscription, name: str, address: str
     ) -> None:
         self._registry = registry
         self._shared = shared

@@ -60,11 +60,13 @@ class Wait(Struct, frozen=True):
 
 
 Step = Send | Discard | Wait
-Outcomes = Callable[[Exception], Outcome | None]
+OutcomeOf = Callable[[Exception], Outcome | None]
 """What an exception of the library's says of the instance. None: it is not one of those, and goes up as it is."""
 
 
-def exchange(call: Call, outcomes: Outcomes, *, replayable: bool) -> Generator[Step, Any, tuple[Any, Call]]:
+def exchange(
+    call: Call, outcome_of: OutcomeOf, *, replayable: bool
+) -> Generator[Step, Any, tuple[Any, Call]]:
     """`replayable`: whether the request can be sent once more. The answer's call is finished by whoever has read it."""
     try:
         while True:
@@ -72,7 +74,7 @@ def exchange(call: Call, outcomes: Outcomes, *, replayable: bool) -> Generator[S
             try:
                 answer = yield Send(attempt, call.patience, call.connect_timeout)
             except Exception as error:
-                outcome = outcomes(error)
+                outcome = outcome_of(error)
                 wait = None if outcome is None else call.failed(Failure(outcome), again=replayable)
                 if wait is None:
                     raise

@@ -10,7 +10,7 @@ from msgspec import Struct
 from muster.core.state import Entry, View
 from muster.model import limits
 from muster.model.policy import DEFAULT, Policy
-from muster.registry.policies import Held
+from muster.registry.policies import PolicyEntry
 from muster.registry.registry import Registry
 from muster.wire import filters
 from muster.wire import policy as policies
@@ -102,7 +102,7 @@ class InZone(Struct, frozen=True):
         ours = namespace == DEFAULT_NAMESPACE or world.directory.namespace_exists(namespace)
         return ours and not ask.where.label and not world.registry.settled
 
-    def _listed(self, ask: OfService, view: View, kind: int, policy: Held | None) -> Answer:
+    def _listed(self, ask: OfService, view: View, kind: int, policy: PolicyEntry | None) -> Answer:
         rules = policies.decode(policy.document) if policy and policy.document else DEFAULT
         entries = self._entries(ask.where, view, rules)
         if not entries:

@@ -13,7 +13,7 @@ from itertools import count, cycle
 from muster.core.state import ServiceKey
 from muster.model import limits
 
-Outcome = tuple[int, int]
+Counted = tuple[int, int]
 """(type, code), to be counted."""
 
 
@@ -22,7 +22,7 @@ class Known:
 
     __slots__ = ("hits", "outcome", "packets", "service")
 
-    def __init__(self, packets: Iterator[bytes], service: ServiceKey, outcome: Outcome) -> None:
+    def __init__(self, packets: Iterator[bytes], service: ServiceKey, outcome: Counted) -> None:
         self.packets = packets
         self.service = service
         self.outcome = outcome
@@ -35,7 +35,7 @@ class Memo:
     def __init__(self) -> None:
         self.known: dict[bytes, Known] = {}
         self._of: dict[ServiceKey, set[bytes]] = {}
-        self._counts = Counter[Outcome]()
+        self._counts = Counter[Counted]()
 
     def __len__(self) -> int:
         return len(self.known)
@@ -52,10 +52,10 @@ class Memo:
             for query in tuple(self._of.get(service, ())):
                 self._drop(query)
 
-    def count(self, outcome: Outcome) -> None:
+    def count(self, outcome: Counted) -> None:
         self._counts[outcome] += 1
 
-    def counts(self) -> Counter[Outcome]:
+    def counts(self) -> Counter[Counted]:
         """Answers so far, from memory and otherwise."""
         whole = self._counts.copy()
         for known in self.known.values():

@@ -15,7 +15,7 @@ from .memory import Memory, Peer, doubted
 from .picker import Picker
 
 
-class Verdict(Struct, frozen=True):
+class Explanation(Struct, frozen=True):
     """`share`: its part of this caller's requests in the long run, all being idle."""
 
     instance_id: str
@@ -25,8 +25,8 @@ class Verdict(Struct, frozen=True):
 
 def explain(
     picker: Picker[E], endpoints: Sequence[E], policy: Policy, place: Place, memory: Memory, now: float
-) -> list[Verdict]:
-    """A verdict for each endpoint, in their order. `picker` is the one in use, made of the rest."""
+) -> list[Explanation]:
+    """One for each endpoint, in their order. `picker` is the one in use, made of the rest."""
     shares: dict[Peer, float] = {}
     for choice, share in picker.shares():
         shares[choice.peer] = shares.get(choice.peer, 0.0) + share
@@ -39,7 +39,7 @@ def explain(
     for endpoint, peer in known:
         share = shares.get(peer, 0.0)
         against = _against(endpoint, peer, policy, place, now, heeded=heeded)
-        found.append(Verdict(endpoint.instance.instance_id, share, _sentence(share, against)))
+        found.append(Explanation(endpoint.instance.instance_id, share, _sentence(share, against)))
     return found
 
 

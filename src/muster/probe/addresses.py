@@ -17,7 +17,7 @@ from typing import NamedTuple
 from muster.model import limits
 from muster.model.check import Answer
 from muster.model.probe_rules import IPAddress, forbidden_address
-from muster.probe.conversation import Verdict
+from muster.probe.conversation import Conclusion
 
 
 class Address(NamedTuple):
@@ -39,8 +39,8 @@ def literal(host: str) -> IPAddress | None:
         return None
 
 
-def vetted(ips: Iterable[IPAddress], port: int, *, allow_loopback: bool) -> Addresses | Verdict:
-    """Those of `ips` that may be probed, in their order; if there are none, the verdict that says why."""
+def vetted(ips: Iterable[IPAddress], port: int, *, allow_loopback: bool) -> Addresses | Conclusion:
+    """Those of `ips` that may be probed, in their order; if there are none, the conclusion that says why."""
     allowed: list[Address] = []
     reason = "has no address"
     for ip in ips:
@@ -51,7 +51,7 @@ def vetted(ips: Iterable[IPAddress], port: int, *, allow_loopback: bool) -> Addr
         else:
             reason = f"{ip} {forbidden}, and never probed"
     if not allowed:
-        return Verdict(Answer.FAILED, reason)
+        return Conclusion(Answer.FAILED, reason)
     return tuple(allowed[: limits.PROBE_ADDRESSES])
 
 

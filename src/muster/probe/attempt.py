@@ -14,7 +14,7 @@ from muster.model import limits
 from muster.model.check import Answer
 from muster.model.names import printable
 from muster.probe.addresses import Addresses, Found, Resolution, Resolver, literal, vetted
-from muster.probe.conversation import Conversation, Verdict
+from muster.probe.conversation import Conclusion, Conversation
 from muster.probe.line import Line
 from muster.registry.prober import Finding, Target
 
@@ -64,7 +64,7 @@ class Attempt:
         self._resolution: Resolution | None = None
         self._line: Line | None = None
         self._untried: Addresses = ()
-        self._tried: tuple[tuple[Line, Verdict], ...] = ()
+        self._tried: tuple[tuple[Line, Conclusion], ...] = ()
 
     @property
     def over(self) -> bool:
@@ -80,18 +80,18 @@ class Attempt:
         if ip is not None:
             self._on_found((ip,))
         elif self._around.resolver.full:
-            self.end(Verdict(Answer.UNASKED, "too many names are being looked up"))
+            self.end(Conclusion(Answer.UNASKED, "too many names are being looked up"))
         else:
             self._resolution = self._around.resolver.resolve(self.target.host, self._on_found)
 
-    def end(self, verdict: Verdict) -> None:
+    def end(self, conclusion: Conclusion) -> None:
         """Tell `done`, which is the caller's code and comes last."""
         done = self._done
         begun_at = self._begun_at
         self._stop()
         if done is not None:
             latency = time.monotonic() - begun_at if begun_at else 0.0
-            done(Finding(verdict.answer, printable(verdict.detail, limits.CHECK_OUTPUT_CHARS), latency))
+            done(Finding(conclusion.answer, printable(conclusion.detail, limits.CHECK_OUTPUT_CHARS), latency))
 
     def _stop(self) -> None:
         if self._done is None:
@@ -109,10 +109,10 @@ class Attempt:
     def _on_found(self, found: Found) -> None:
         self._resolution = None
         if isinstance(found, OSError):
-            self.end(Verdict(Answer.SILENT, f"name does not resolve: {found.strerror or found}"))
+            self.end(Conclusion(Answer.SILENT, f"name does not resolve: {found.strerror or found}"))
             return
         addresses = vetted(found, self.target.port, allow_loopback=self._around.allow_loopback)
-        if isinstance(addresses, Verdict):
+        if isinstance(addresses, Conclusion):
             self.end(addresses)
             return
         self._untried = addresses
@@ -124,16 +124,16 @@ class Attempt:
         try:
             conversation = self._around.converse(self.target)
         except _UNSPEAKABLE as error:
-            self.end(Verdict(Answer.FAILED, f"cannot be asked: {error}"))
+            self.end(Conclusion(Answer.FAILED, f"cannot be asked: {error}"))
             return
         self._line = Line(self._around.loop, address, conversation, self._on_line_over)
         self._line.open()
 
-    def _on_line_over(self, verdict: Verdict) -> None:
+    def _on_line_over(self, conclusion: Conclusion) -> None:
         assert self._line is not None
-        self._tried += ((self._line, verdict),)
+        self._tried += ((self._line, conclusion),)
         if self._line.connected:
-            self.end(verdict)
+            self.end(conclusion)
         elif self._untried:
             self._try_next()
         else:
@@ -142,21 +142,21 @@ class Attempt:
     def _on_timeout(self) -> None:
         self.end(self._timed_out())
 
-    def _timed_out(self) -> Verdict:
+    def _timed_out(self) -> Conclusion:
         seconds = f"{self.target.timeout:g} s"
         line = self._line
         if self._resolution is not None:
             if self._resolution.begun:
-                return Verdict(Answer.SILENT, f"the name's look-up took more than {seconds}")
-            return Verdict(Answer.UNASKED, "too many names are being looked up")
+                return Conclusion(Answer.SILENT, f"the name's look-up took more than {seconds}")
+            return Conclusion(Answer.UNASKED, "too many names are being looked up")
         if line is None or not line.connected:
-            return Verdict(Answer.SILENT, f"no connection within {seconds}")
+            return Conclusion(Answer.SILENT, f"no connection within {seconds}")
         if line.heard:
-            return Verdict(Answer.FAILED, f"answer not complete within {seconds}")
-        return Verdict(Answer.SILENT, f"connected, but not a byte within {seconds}")
+            return Conclusion(Answer.FAILED, f"answer not complete within {seconds}")
+        return Conclusion(Answer.SILENT, f"connected, but not a byte within {seconds}")
 
 
-def _nobody_connected(tried: tuple[tuple[Line, Verdict], ...]) -> Verdict:
+def _nobody_connected(tried: tuple[tuple[Line, Conclusion], ...]) -> Conclusion:
     """Refused is proof only if every address that could be asked refused; one with no way to it counts last."""
-    asked = [verdict for line, verdict in tried if line.sent] or [verdict for _, verdict in tried]
-    return next((verdict for verdict in asked if verdict.answer is not Answer.REFUSED), asked[0])
+    asked = [conclusion for line, conclusion in tried if line.sent] or [conclusion for _, conclusion in tried]
+    return next((conclusion for conclusion in asked if conclusion.answer is not Answer.REFUSED), asked[0])

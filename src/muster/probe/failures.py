@@ -11,26 +11,26 @@ import os
 from typing import Final
 
 from muster.model.check import Answer
-from muster.probe.conversation import Verdict
+from muster.probe.conversation import Conclusion
 
 _REFUSED: Final = frozenset({errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE})
 """A reset, or an ICMP port unreachable, in answer to our SYN."""
 _NO_ROUTE: Final = frozenset({errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN})
 
 
-def before_sending(number: int) -> Verdict:
+def before_sending(number: int) -> Conclusion:
     """The errno of making the socket, or of `connect` itself: descriptors, local ports, permissions, routes."""
     if number in _REFUSED or number in _NO_ROUTE:
         return before_connection(number)
-    return Verdict(Answer.UNASKED, f"could not ask: {os.strerror(number).lower()}")
+    return Conclusion(Answer.UNASKED, f"could not ask: {os.strerror(number).lower()}")
 
 
-def before_connection(number: int) -> Verdict:
+def before_connection(number: int) -> Conclusion:
     """The errno that came in place of a connection."""
     if number in _REFUSED:
-        return Verdict(Answer.REFUSED, "connection refused")
-    return Verdict(Answer.SILENT, os.strerror(number).lower())
+        return Conclusion(Answer.REFUSED, "connection refused")
+    return Conclusion(Answer.SILENT, os.strerror(number).lower())
 
 
-def after_connection(number: int) -> Verdict:
-    return Verdict(Answer.FAILED, f"connected, then: {os.strerror(number).lower()}")
+def after_connection(number: int) -> Conclusion:
+    return Conclusion(Answer.FAILED, f"connected, then: {os.strerror(number).lower()}")

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 from muster.model.check import Answer
-from muster.probe.conversation import Verdict
+from muster.probe.conversation import Conclusion
 from muster.probe.http import authority
 from muster.probe.http2 import Http2Call, Http2Error
 from muster.registry.prober import GrpcTarget
@@ -34,10 +34,10 @@ _STATUS_WORDS = {
 
 
 class GrpcConversation:
-    __slots__ = ("_call", "verdict")
+    __slots__ = ("_call", "conclusion")
 
     def __init__(self, target: GrpcTarget) -> None:
-        self.verdict: Verdict | None = None
+        self.conclusion: Conclusion | None = None
         self._call = Http2Call(_request_headers(target), _request_body(target.service))
 
     def opening(self) -> bytes:
@@ -47,29 +47,31 @@ class GrpcConversation:
         try:
             reply = self._call.hear(data)
         except Http2Error as error:
-            self.verdict = Verdict(Answer.FAILED, str(error))
+            self.conclusion = Conclusion(Answer.FAILED, str(error))
             return b""
         if self._call.ended:
-            self.verdict = judge(self._call.headers, self._call.body)
+            self.conclusion = judge(self._call.headers, self._call.body)
         return reply
 
-    def hung_up(self) -> Verdict:
-        return Verdict(Answer.FAILED, "closed the connection without a gRPC answer")
+    def hung_up(self) -> Conclusion:
+        return Conclusion(Answer.FAILED, "closed the connection without a gRPC answer")
 
 
-def judge(headers: dict[bytes, bytes], body: bytes) -> Verdict:
-    """The verdict on a finished call: HTTP status, then gRPC status, then the message."""
+def judge(headers: dict[bytes, bytes], body: bytes) -> Conclusion:
+    """The conclusion on a finished call: HTTP status, then gRPC status, then the message."""
     http_status = _text(headers.get(b":status", b"?"))
     grpc_status = headers.get(b"grpc-status")
     if grpc_status is None:
-        return Verdict(Answer.FAILED, f"HTTP {http_status} without a gRPC status")
+        return Conclusion(Answer.FAILED, f"HTTP {http_status} without a gRPC status")
     if grpc_status != b"0":
-        return Verdict(Answer.FAILED, _grpc_error(_text(grpc_status), headers.get(b"grpc-message", b"")))
+        return Conclusion(Answer.FAILED, _grpc_error(_text(grpc_status), headers.get(b"grpc-message", b"")))
     serving = _serving_status(body)
     if serving is None:
-        return Verdict(Answer.FAILED, "gRPC answer is not a HealthCheckResponse")
+        return Conclusion(Answer.FAILED, "gRPC answer is not a HealthCheckResponse")
     passed = serving == 1
-    return Verdict(Answer.ANSWERED if passed else Answer.FAILED, _SERVING.get(serving, f"status {serving}"))
+    return Conclusion(
+        Answer.ANSWERED if passed else Answer.FAILED, _SERVING.get(serving, f"status {serving}")
+    )
 
 
 def _grpc_error(status: str, message: bytes) -> str:

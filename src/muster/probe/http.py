@@ -1,6 +1,6 @@
-"""One HTTP/1.1 request and the verdict on its answer (RFC 9112), on httptools' parser.
+"""One HTTP/1.1 request and the conclusion on its answer (RFC 9112), on httptools' parser.
 
-The verdict falls as early as it can: at the end of the headers if no body is expected, at the expected text if
+The conclusion comes as early as it can: at the end of the headers if no body is expected, at the expected text if
 one is. What follows is not read, so an endless body costs nothing. Redirects are statuses like any other: a
 check that followed one would probe somebody else.
 """
@@ -11,7 +11,7 @@ import httptools
 
 from muster.model import limits, probe_rules
 from muster.model.check import Answer
-from muster.probe.conversation import Verdict
+from muster.probe.conversation import Conclusion
 from muster.registry.prober import HttpTarget
 
 _SWITCHING_PROTOCOLS = 101
@@ -19,10 +19,10 @@ _TOO_MANY_REQUESTS = 429
 
 
 class HttpConversation:
-    __slots__ = ("_body", "_head_bytes", "_parser", "_request", "_status", "_target", "_wanted", "verdict")
+    __slots__ = ("_body", "_head_bytes", "_parser", "_request", "_status", "_target", "_wanted", "conclusion")
 
     def __init__(self, target: HttpTarget) -> None:
-        self.verdict: Verdict | None = None
+        self.conclusion: Conclusion | None = None
         self._target = target
         self._wanted = target.expect_body.encode() if target.expect_body and target.method == "GET" else b""
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
@@ -43,10 +43,10 @@ class HttpConversation:
             self._parse(self._parser, data)
         return b""
 
-    def hung_up(self) -> Verdict:
+    def hung_up(self) -> Conclusion:
         if self._status:  # without a length, the end of the connection is the end of the body (RFC 9112 6.3)
             return self._body_lacks()
-        return Verdict(Answer.FAILED, "closed the connection without an HTTP answer")
+        return Conclusion(Answer.FAILED, "closed the connection without an HTTP answer")
 
     def _parse(self, parser: httptools.HttpResponseParser, data: bytes) -> None:
         try:
@@ -59,9 +59,9 @@ class HttpConversation:
                 self._conclude(Answer.FAILED, f"headers over {limits.PROBE_HEAD_BYTES} bytes")
 
     def _conclude(self, answer: Answer, detail: str) -> None:
-        """The first verdict stands. The parser goes: it refers to us, and cycles are left to the collector."""
-        if self.verdict is None:
-            self.verdict = Verdict(answer, detail)
+        """The first conclusion stands. The parser goes: it refers to us, and cycles are left to the collector."""
+        if self.conclusion is None:
+            self.conclusion = Conclusion(answer, detail)
             self._parser = None
 
     # What the parser calls, in the order of the message, and to the end of what it was fed.
@@ -91,8 +91,8 @@ class HttpConversation:
         if self._status:
             self._conclude(*self._body_lacks())
 
-    def _body_lacks(self) -> Verdict:
-        return Verdict(
+    def _body_lacks(self) -> Conclusion:
+        return Conclusion(
             Answer.FAILED,
             f"HTTP {self._status}, but the expected text is not in the first {len(self._body)} bytes",
         )

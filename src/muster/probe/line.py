@@ -14,7 +14,7 @@ from collections.abc import Callable
 from muster.model import limits
 from muster.model.check import Answer
 from muster.probe.addresses import Address
-from muster.probe.conversation import Conversation, Verdict
+from muster.probe.conversation import Conclusion, Conversation
 from muster.probe.failures import after_connection, before_connection, before_sending
 
 _READ_BYTES = 16 * 1024
@@ -22,7 +22,7 @@ _NON_BLOCKING = socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC
 
 
 class Line:
-    """`over` is called once, with the verdict, unless the line is closed before; possibly from within `open`.
+    """`over` is called once, with the conclusion, unless the line is closed before; possibly from within `open`.
 
     `sent`: a packet left. `connected`: somebody took the connection. `heard`: bytes received.
     """
@@ -44,7 +44,7 @@ class Line:
         loop: asyncio.AbstractEventLoop,
         address: Address,
         conversation: Conversation,
-        over: Callable[[Verdict], None],
+        over: Callable[[Conclusion], None],
     ) -> None:
         self._loop = loop
         self._address = address
@@ -104,21 +104,21 @@ class Line:
         if not data:
             self._end(self._conversation.hung_up())
         elif self.heard > limits.PROBE_WIRE_BYTES:
-            self._end(Verdict(Answer.FAILED, f"more than {limits.PROBE_WIRE_BYTES} bytes and no end"))
+            self._end(Conclusion(Answer.FAILED, f"more than {limits.PROBE_WIRE_BYTES} bytes and no end"))
         else:
             self._say(sock, self._conversation.hear(data))
 
     def _say(self, sock: socket.socket, data: bytes) -> None:
-        """Send, and end if there is a verdict."""
+        """Send, and end if there is a conclusion."""
         error = _send_all(sock, data) if data else 0
-        if self._conversation.verdict is not None:
-            self._end(self._conversation.verdict)
+        if self._conversation.conclusion is not None:
+            self._end(self._conversation.conclusion)
         elif error:
             self._end(after_connection(error))
 
-    def _end(self, verdict: Verdict) -> None:
+    def _end(self, conclusion: Conclusion) -> None:
         self.close()
-        self._over(verdict)
+        self._over(conclusion)
 
 
 def _send_all(sock: socket.socket, data: bytes) -> int:

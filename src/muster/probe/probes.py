@@ -13,7 +13,7 @@ from muster.model import limits
 from muster.model.check import Answer
 from muster.probe.addresses import Lookup, Resolver, system_lookup
 from muster.probe.attempt import Attempt
-from muster.probe.conversation import Conversation, TcpConversation, Verdict
+from muster.probe.conversation import Conclusion, Conversation, TcpConversation
 from muster.probe.grpc import GrpcConversation
 from muster.probe.http import HttpConversation
 from muster.probe.tls import TlsContexts, TlsConversation
@@ -69,7 +69,7 @@ class Probes:
         attempt = Attempt(self, target, done, urgent=urgent)
         if self._closed or self.waiting >= self._most_waiting:
             reason = "shutting down" if self._closed else "too many probes are waiting"
-            self.loop.call_soon(attempt.end, Verdict(Answer.UNASKED, reason))
+            self.loop.call_soon(attempt.end, Conclusion(Answer.UNASKED, reason))
         else:
             (self._urgent if urgent else self._waiting).add(target.host, attempt)
             self._take_turn_soon()
@@ -91,7 +91,7 @@ class Probes:
         while (attempt := self._urgent.take() or self._waiting.take()) is not None:
             unfinished.append(attempt)
         for attempt in unfinished:
-            attempt.end(Verdict(Answer.UNASKED, "shutting down"))
+            attempt.end(Conclusion(Answer.UNASKED, "shutting down"))
 
     # What attempts need of us.
 

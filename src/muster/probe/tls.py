@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Callable
 
 from muster.model.check import Answer
-from muster.probe.conversation import Conversation, Verdict
+from muster.probe.conversation import Conclusion, Conversation
 
 _READ_BYTES = 16 * 1024
 """A TLS record's most (RFC 8446 5.1)."""
@@ -41,10 +41,10 @@ class TlsContexts:
 
 
 class TlsConversation:
-    __slots__ = ("_incoming", "_inner", "_outgoing", "_shaken", "_tls", "verdict")
+    __slots__ = ("_incoming", "_inner", "_outgoing", "_shaken", "_tls", "conclusion")
 
     def __init__(self, inner: Conversation, context: ssl.SSLContext, server_name: str) -> None:
-        self.verdict: Verdict | None = None
+        self.conclusion: Conclusion | None = None
         self._inner = inner
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -58,10 +58,10 @@ class TlsConversation:
         self._incoming.write(data)
         return self._say(self._go_on)
 
-    def hung_up(self) -> Verdict:
+    def hung_up(self) -> Conclusion:
         if self._shaken:
             return self._inner.hung_up()
-        return Verdict(Answer.FAILED, "closed the connection during the TLS handshake")
+        return Conclusion(Answer.FAILED, "closed the connection during the TLS handshake")
 
     def _say(self, step: Callable[[], None]) -> bytes:
         """Take a step as far as the bytes at hand allow; return what it wants sent."""
@@ -70,18 +70,18 @@ class TlsConversation:
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLError as error:
-            self.verdict = Verdict(Answer.FAILED, f"TLS: {_reason(error)}")
+            self.conclusion = Conclusion(Answer.FAILED, f"TLS: {_reason(error)}")
         return self._outgoing.read()
 
     def _go_on(self) -> None:
         if not self._shaken:
             self._shake_hands()
-        while self.verdict is None:
+        while self.conclusion is None:
             data = self._tls.read(_READ_BYTES)
             if data:
                 self._reply(self._inner.hear(data))
             else:
-                self.verdict = self._inner.hung_up()
+                self.conclusion = self._inner.hung_up()
 
     def _shake_hands(self) -> None:
         self._tls.do_handshake()
@@ -91,7 +91,7 @@ class TlsConversation:
     def _reply(self, data: bytes) -> None:
         if data:
             self._tls.write(data)
-        self.verdict = self._inner.verdict
+        self.conclusion = self._inner.conclusion
 
 
 def _reason(error: ssl.SSLError) -> str:

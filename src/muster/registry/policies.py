@@ -31,7 +31,7 @@ ALL: Final = "(policies)"
 """What a tally of all policies is called, in place of a service."""
 
 
-class Held(Struct, frozen=True):
+class PolicyEntry(Struct, frozen=True):
     """A service's policy as of `revision`. `document` None: it was removed then."""
 
     document: bytes | None
@@ -42,8 +42,8 @@ class PolicyFix(Struct, frozen=True):
     """What is held of a policy is wrong: the store has it as `stored`. None: it has none."""
 
     service: ServiceKey
-    held: Held | None
-    stored: Held | None
+    held: PolicyEntry | None
+    stored: PolicyEntry | None
 
     def __repr__(self) -> str:
         return f"<PolicyFix {self.key}>"
@@ -61,7 +61,7 @@ class Policies:
         self._store = store
         self._seen = seen
         self._new_op = new_op
-        self._held: dict[ServiceKey, Held] = {}
+        self._held: dict[ServiceKey, PolicyEntry] = {}
         self._changed_at = self._digest = self._count = 0
         self._one_at_a_time = asyncio.Lock()
 
@@ -77,7 +77,7 @@ class Policies:
         self._changed_at = revision
         for stored in records:
             if stored.key.startswith(POLICIES):
-                self._hold(_service(stored.key), Held(stored.value, stored.revision))
+                self._hold(_service(stored.key), PolicyEntry(stored.value, stored.revision))
 
     def apply(self, revision: int, entries: Iterable[Put | Removed]) -> list[ServiceKey]:
         """Fold one committed transaction in. The services that have another policy now."""
@@ -85,14 +85,14 @@ class Policies:
         for entry in entries:
             if entry.key.startswith(POLICIES):
                 service = _service(entry.key)
-                self._hold(service, Held(entry.value if isinstance(entry, Put) else None, revision))
+                self._hold(service, PolicyEntry(entry.value if isinstance(entry, Put) else None, revision))
                 self._changed_at = revision
                 changed.append(service)
         if len(self._held) > 2 * limits.SERVICES:
             self._held = {service: held for service, held in self._held.items() if held.document is not None}
         return changed
 
-    def _hold(self, service: ServiceKey, held: Held) -> None:
+    def _hold(self, service: ServiceKey, held: PolicyEntry) -> None:
         for each, sign in ((self.get(service), -1), (held, 1)):
             if each is not None and each.document is not None:
                 self._digest = (self._digest + sign * _term(service, each)) % DIGEST_MODULUS
@@ -115,7 +115,7 @@ class Policies:
         """The same of the policy at this key of the store's."""
         return self._wrong(_service(key), _stored(stored) if stored else None, loaded)
 
-    def _wrong(self, service: ServiceKey, stored: Held | None, loaded: int) -> list[PolicyFix]:
+    def _wrong(self, service: ServiceKey, stored: PolicyEntry | None, loaded: int) -> list[PolicyFix]:
         held = self.latest(service)
         changed_since = held is not None and held.revision > loaded
         return [PolicyFix(service, held, stored)] if self.get(service) != stored and not changed_since else []
@@ -124,7 +124,7 @@ class Policies:
         """Hold what the store has, from `revision` on. Those that were still as they were found wrong."""
         still = [fix for fix in fixes if self.latest(fix.service) is fix.held]
         for fix in still:
-            self._hold(fix.service, fix.stored or Held(None, revision))
+            self._hold(fix.service, fix.stored or PolicyEntry(None, revision))
             self._changed_at = revision
         return still
 
@@ -133,11 +133,11 @@ class Policies:
     def services(self) -> Iterable[ServiceKey]:
         return self._held
 
-    def latest(self, service: ServiceKey) -> Held | None:
+    def latest(self, service: ServiceKey) -> PolicyEntry | None:
         """Its last write, be it that it was removed. None: there was none."""
         return self._held.get(service)
 
-    def get(self, service: ServiceKey) -> Held | None:
+    def get(self, service: ServiceKey) -> PolicyEntry | None:
         held = self._held.get(service)
         return held if held is not None and held.document is not None else None
 
@@ -148,7 +148,7 @@ class Policies:
 
     # --- Writes -----------------------------------------------------------------------------------------------------
 
-    async def put(self, service: ServiceKey, document: bytes, expected: int | None) -> Held:
+    async def put(self, service: ServiceKey, document: bytes, expected: int | None) -> PolicyEntry:
         """`expected`: the revision that whoever writes has seen, 0 for none; None: whatever is there. Writing what is there
         already writes nothing. Raises `Rejected` (`changed_meanwhile`, `limit_reached`), `Unavailable`."""
         async with self._one_at_a_time:
@@ -158,7 +158,7 @@ class Policies:
             if known is None and sum(h.document is not None for h in self._held.values()) >= limits.SERVICES:
                 raise Rejected("limit_reached", f"{limits.SERVICES} services have policies", field="service")
             await self._commit(service, document, known)
-            return self._held.get(service, Held(None, 0))
+            return self._held.get(service, PolicyEntry(None, 0))
 
     async def remove(self, service: ServiceKey, expected: int | None) -> None:
         """Raises `Rejected` (`unknown_policy`, `changed_meanwhile`), `Unavailable`."""
@@ -168,7 +168,7 @@ class Policies:
                 raise unknown(service)
             await self._commit(service, None, known)
 
-    def _expect(self, service: ServiceKey, expected: int | None) -> Held | None:
+    def _expect(self, service: ServiceKey, expected: int | None) -> PolicyEntry | None:
         known = self.get(service)
         revision = known.revision if known else 0
         if expected is not None and expected != revision:
@@ -176,9 +176,9 @@ class Policies:
             raise Rejected("changed_meanwhile", f"the policy of {service.name!r} is {at}")
         return known
 
-    async def _commit(self, service: ServiceKey, document: bytes | None, known: Held | None) -> None:
+    async def _commit(self, service: ServiceKey, document: bytes | None, known: PolicyEntry | None) -> None:
         """Return when it is committed and applied. The same write is tried until its fate is known: if it was committed, its
-        own guard refuses the second time; the first time it is somebody else's write that does. Where that takes too long, whoever
+        own condition refuses the second time; the first time it is somebody else's write that does. Where that takes too long, whoever
         asked is sent away to ask again."""
         write = Write(key_of(service), document, known.revision if known else 0)
         batch = Batch(self._new_op(), (write,))
@@ -210,7 +210,7 @@ def unknown(service: ServiceKey) -> Rejected:
     return Rejected("unknown_policy", f"{service.name!r} has no policy of its own: the defaults hold")
 
 
-def _term(service: ServiceKey, held: Held) -> int:
+def _term(service: ServiceKey, held: PolicyEntry) -> int:
     """A policy's part of the digest of all."""
     said = f"{service.namespace}\0{service.name}\0{held.revision}\0".encode() + (held.document or b"")
     return int.from_bytes(hashlib.blake2b(said, digest_size=8).digest(), "big")
@@ -221,8 +221,8 @@ def key_of(service: ServiceKey) -> str:
     return f"{POLICIES}{service.namespace}/{service.name}"
 
 
-def _stored(stored: Stored) -> Held:
-    return Held(stored.value, stored.revision)
+def _stored(stored: Stored) -> PolicyEntry:
+    return PolicyEntry(stored.value, stored.revision)
 
 
 def _service(key: str) -> ServiceKey:

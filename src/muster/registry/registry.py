@@ -31,7 +31,7 @@ from muster.registry.following import Following
 from muster.registry.hub import Hub
 from muster.registry.layout import INSTANCES
 from muster.registry.outcomes import Outcomes
-from muster.registry.policies import Held, Policies
+from muster.registry.policies import Policies, PolicyEntry
 from muster.registry.policies import key_of as policy_key
 from muster.registry.prober import Prober
 from muster.registry.readings import Figures, Standing
@@ -78,7 +78,7 @@ class Registry:
             seen,
             Outcomes(self.machine, self.now),
             self.new_token,
-            lambda command: self.replicas.guards(command) if self.replicas else (),
+            lambda command: self.replicas.conditions(command) if self.replicas else (),
             self._contradicted,
         )
         self.replicas = Replicas(shared, self, self.machine, self.policies, seen) if shared else None
@@ -229,13 +229,13 @@ class Registry:
         confirms what it rests on. Raises `Rejected` or `Unavailable`."""
         return await (self.replicas.sure(INSTANCES + key, ask, written) if self.replicas else ask())
 
-    async def put_policy(self, service: ServiceKey, document: bytes, expected: int | None) -> Held:
+    async def put_policy(self, service: ServiceKey, document: bytes, expected: int | None) -> PolicyEntry:
         """See `Policies.put`. Raises `Rejected`, `Unavailable`."""
         if self.replicas is None:
             return await self.policies.put(service, document, expected)
         seen = 0
 
-        def put() -> Awaitable[Held]:
+        def put() -> Awaitable[PolicyEntry]:
             nonlocal seen
             seen = self.revision
             return self.policies.put(service, document, expected)

@@ -33,7 +33,7 @@ class Write(Struct, frozen=True, gc=False):
     lease: int = 0
 
 
-class Guard(Struct, frozen=True, gc=False):
+class Condition(Struct, frozen=True, gc=False):
     """A condition on a key that the batch does not write: it is still at `expected` (0: still absent)."""
 
     key: str
@@ -46,7 +46,7 @@ class Batch(Struct, frozen=True, gc=False):
 
     op: str
     writes: tuple[Write, ...]
-    guards: tuple[Guard, ...] = ()
+    conditions: tuple[Condition, ...] = ()
 
 
 class Committed(Struct, frozen=True, gc=False):
@@ -67,7 +67,7 @@ class Unknown(Struct, frozen=True):
     reason: str
 
 
-Outcome = Committed | Conflict | Unknown
+CommitOutcome = Committed | Conflict | Unknown
 
 
 class StoreUnavailable(Exception):
@@ -132,7 +132,7 @@ class Store(Protocol):
         """Read everything. Raises `StoreUnavailable`."""
         ...
 
-    async def commit(self, batch: Batch) -> Outcome:
+    async def commit(self, batch: Batch) -> CommitOutcome:
         """Apply the whole batch or nothing. Raises `StoreUnavailable` if it certainly was not applied.
 
         An empty batch, or two writes to one key, is a bug of the caller: `ValueError`.

@@ -30,8 +30,8 @@ from muster.registry.layout import INSTANCES
 from muster.registry.store import (
     Batch,
     Committed,
+    Condition,
     Conflict,
-    Guard,
     Store,
     StoreUnavailable,
     Unknown,
@@ -109,7 +109,7 @@ class Writer:
         applied: Applied,
         outcomes: Outcomes,
         new_op: Callable[[], str],
-        guards: Callable[[Command], tuple[Guard, ...]] = lambda command: (),
+        conditions: Callable[[Command], tuple[Condition, ...]] = lambda command: (),
         contradicted: Callable[[Iterable[str]], Awaitable[None]] = _nobody_else,
     ) -> None:
         self._store = store
@@ -117,7 +117,7 @@ class Writer:
         self._applied = applied
         self._outcomes = outcomes
         self._new_op = new_op
-        self._guards = guards
+        self._conditions = conditions
         self._contradicted = contradicted
         self._asked: deque[_Pending] = deque()
         self._own: deque[_Pending] = deque()
@@ -235,8 +235,10 @@ class Writer:
 
     async def _commit(self, batch: _Batch) -> None:
         self._under_way = [pending for pending, _ in batch.values()]
-        guards = {guard: None for pending in self._under_way for guard in self._guards(pending.command)}
-        transaction = Batch(self._new_op(), tuple(write for _, write in batch.values()), tuple(guards))
+        conditions = {
+            condition: None for pending in self._under_way for condition in self._conditions(pending.command)
+        }
+        transaction = Batch(self._new_op(), tuple(write for _, write in batch.values()), tuple(conditions))
         try:
             revision = await self._outcome(transaction)
         except StoreUnavailable as error:
@@ -258,7 +260,7 @@ class Writer:
         """The revision of the batch; None if it conflicts. Raises `StoreUnavailable` if it certainly is not committed.
 
         A lost answer is settled by the operation's id, which the tail tells. Trying the same batch again is safe: if it was
-        committed, its own guards refuse the second time.
+        committed, its own conditions refuse the second time.
         """
         for attempt in count():
             try:
@@ -273,7 +275,7 @@ class Writer:
                     return revision
                 case Conflict(keys=keys):
                     self._shut = self.trouble = ""
-                    if attempt == 0 and any(guard.key in keys for guard in transaction.guards):
+                    if attempt == 0 and any(condition.key in keys for condition in transaction.conditions):
                         return None
                     return await self._ours(transaction, keys)
                 case Unknown(reason=reason):

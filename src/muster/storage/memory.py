@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from random import Random, SystemRandom
 
 from muster.model import limits
-from muster.registry.store import Batch, Loaded, Outcome, Stored, TailEvent
+from muster.registry.store import Batch, CommitOutcome, Loaded, Stored, TailEvent
 from muster.storage.history import History, mint_epoch
 from muster.storage.plan import ABSENT, check, closed, keys_of, plan
 
@@ -31,7 +31,7 @@ class MemoryStore:
         self._check_open()
         return Loaded(tuple(self._records.values()), self._history.head, self._history.epoch)
 
-    async def commit(self, batch: Batch) -> Outcome:
+    async def commit(self, batch: Batch) -> CommitOutcome:
         check(batch)
         self._check_open()
         revisions = {key: self._records[key].revision for key in keys_of([batch]) if key in self._records}

@@ -15,8 +15,8 @@ from muster.registry.store import (
     Batch,
     Changes,
     Committed,
+    Condition,
     Conflict,
-    Guard,
     Put,
     Removed,
     Stored,
@@ -62,13 +62,13 @@ def plan(batches: Sequence[Batch], revisions: Mapping[str, int], head: int) -> P
 
 def clashes(batch: Batch, revisions: Mapping[str, int]) -> tuple[str, ...]:
     """The keys that are not as the writer of the batch saw them, each once, in the batch's order."""
-    wrong = (c.key for c in conditions(batch) if revisions.get(c.key, ABSENT) != c.expected)
+    wrong = (c.key for c in premises(batch) if revisions.get(c.key, ABSENT) != c.expected)
     return tuple(dict.fromkeys(wrong))
 
 
-def conditions(batch: Batch) -> tuple[Write | Guard, ...]:
+def premises(batch: Batch) -> tuple[Write | Condition, ...]:
     """All that must be as the writer saw it."""
-    return (*batch.writes, *batch.guards)
+    return (*batch.writes, *batch.conditions)
 
 
 def transaction(batch: Batch, revision: int) -> Changes:
@@ -79,7 +79,7 @@ def transaction(batch: Batch, revision: int) -> Changes:
 
 def keys_of(batches: Sequence[Batch]) -> set[str]:
     """Every key whose revision decides one of the batches."""
-    return {condition.key for batch in batches for condition in conditions(batch)}
+    return {condition.key for batch in batches for condition in premises(batch)}
 
 
 def size(changes: Changes) -> int:

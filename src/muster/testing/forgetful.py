@@ -14,8 +14,8 @@ from collections.abc import AsyncIterator, Callable
 from muster.registry.store import (
     Batch,
     Changes,
+    CommitOutcome,
     Loaded,
-    Outcome,
     Put,
     Removed,
     SharedStore,
@@ -65,7 +65,7 @@ class ForgetfulStore:
     async def load(self) -> Loaded:
         return await self._store.load()
 
-    async def commit(self, batch: Batch) -> Outcome:
+    async def commit(self, batch: Batch) -> CommitOutcome:
         return await self._store.commit(batch)
 
     async def close(self) -> None:

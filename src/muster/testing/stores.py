@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from muster.registry.store import (
     Batch,
+    CommitOutcome,
     Loaded,
-    Outcome,
     Store,
     StoreUnavailable,
     TailEvent,
@@ -66,7 +66,7 @@ class LossyStore:
         await self._leave(fate)
         return loaded
 
-    async def commit(self, batch: Batch) -> Outcome:
+    async def commit(self, batch: Batch) -> CommitOutcome:
         fate = await self._arrive(batch)
         if fate.fault is Fault.CRASH:
             self.crashed.set()  # before the commit: its tails must not see it
@@ -74,7 +74,7 @@ class LossyStore:
         await self._leave(fate)
         return outcome
 
-    async def _decide(self, batch: Batch, fault: Fault) -> Outcome:
+    async def _decide(self, batch: Batch, fault: Fault) -> CommitOutcome:
         if fault is Fault.LOST_BATCH:
             return Unknown("the batch was lost on its way")
         outcome = await self._store.commit(batch)

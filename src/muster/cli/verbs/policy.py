@@ -23,7 +23,7 @@ from muster.wire import policy as wire
 service_argument = click.argument("service", shell_complete=service_names)
 
 
-class Held(Struct, frozen=True):
+class PolicyView(Struct, frozen=True):
     """What the registry has of a service: the document, and the revision that it was written at; 0 where there is none."""
 
     policy: dict[str, Any]
@@ -86,7 +86,7 @@ def apply(target: Target, service: str, document: str, if_revision: int | None, 
     answer = connection.send(
         Request("PUT", _path(service), body=wire.document(policy), headers=_guarded(revision))
     )
-    held = read(answer, Held)
+    held = read(answer, PolicyView)
     same = before is not None and before.revision == held.revision
     done = "is as it was" if same else f"is set, at revision {held.revision}"
     tell(held, output, f"the policy of {shown(service)} {done}")
@@ -136,10 +136,10 @@ def _guarded(revision: int) -> dict[str, str]:
     return {"If-Match": f'"{revision}"'} if revision else {"If-None-Match": "*"}
 
 
-def held_of(connection: Connection, service: str) -> Held | None:
+def held_of(connection: Connection, service: str) -> PolicyView | None:
     """None if there is none."""
     try:
-        return connection.get(_path(service), Held)
+        return connection.get(_path(service), PolicyView)
     except Failure as failure:
         if failure.code == Exit.UNKNOWN:
             return None

@@ -17,7 +17,7 @@ from muster.cli.failures import Failure
 from muster.cli.output import Format, output_option, show
 from muster.cli.table import Table
 from muster.cli.text import shown
-from muster.cli.verbs.policy import Held, held_of
+from muster.cli.verbs.policy import PolicyView, held_of
 from muster.client.endpoint import Endpoint, of
 from muster.client.http import part
 from muster.model import limits
@@ -178,7 +178,7 @@ def _scene(target: Target, policy: str) -> tuple[Policy, list[InstanceView]]:
         return policy_in(policy), []
     connection = target.connect()
     listed = connection.get(f"/services/{part(policy)}/instances", InstanceList).instances
-    held: Held | None = held_of(connection, policy)
+    held: PolicyView | None = held_of(connection, policy)
     if not listed:
         raise Failure(f"{policy}: no instance may take requests; make some up with --instances")
     return (wire.parse(held.policy) if held else DEFAULT), list(listed)

@@ -1,6 +1,6 @@
 """What a replica may say that it has not written: only what the store confirms.
 
-A write is confirmed by its guards: the store compares the record with what the replica had seen of it. A refusal, or that there is
+A write is confirmed by its conditions: the store compares the record with what the replica had seen of it. A refusal, or that there is
 nothing to do, is written nowhere; said by a replica that is behind it would be wrong: 404 for an instance that another replica has
 registered, 409 for one that was registered again. So the record is read from the store, with its majority, before either is told.
 Where the store has another one, this replica catches up with it and decides again, or says `try_another`. What it should have been

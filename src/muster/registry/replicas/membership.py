@@ -24,7 +24,7 @@ from muster.model import limits
 from muster.registry.store import (
     Batch,
     Committed,
-    Guard,
+    Condition,
     Put,
     Removed,
     SharedStore,
@@ -142,9 +142,9 @@ class Membership:
             "it crashed, and has just started again" if self.me.deaf else "it has not joined yet"
         )
 
-    def guards(self, roster: int) -> tuple[Guard, ...]:
+    def conditions(self, roster: int) -> tuple[Condition, ...]:
         """What must still hold for an expiry that was asked about when the roster was at that revision."""
-        return (Guard(PREFIX + self.me.name, self._at.get(self.me.name, 0)), Guard(ROSTER, roster))
+        return (Condition(PREFIX + self.me.name, self._at.get(self.me.name, 0)), Condition(ROSTER, roster))
 
     # --- Being one of them ------------------------------------------------------------------------------------------
 

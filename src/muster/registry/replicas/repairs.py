@@ -21,7 +21,7 @@ from muster.core.state import Change, Entry, ServiceKey
 from muster.model import limits
 from muster.model import record as records
 from muster.registry.layout import INSTANCES, POLICIES
-from muster.registry.policies import Held, Policies, PolicyFix
+from muster.registry.policies import Policies, PolicyEntry, PolicyFix
 from muster.registry.seen import Seen
 from muster.registry.store import (
     Batch,
@@ -198,7 +198,7 @@ class Repairs:
                     await self._seen.until(outcome.revision)
 
 
-def _at(held: Entry | Held | None) -> int:
+def _at(held: Entry | PolicyEntry | None) -> int:
     return held.revision if held else 0
 
 

@@ -19,7 +19,7 @@ from muster.registry.drain import Subscribers, together
 from muster.registry.layout import INSTANCES, POLICIES
 from muster.registry.policies import Policies
 from muster.registry.seen import Seen
-from muster.registry.store import Changes, Guard, Stored
+from muster.registry.store import Changes, Condition, Stored
 from muster.wire.answers import DrainAnswer, Unacknowledged
 
 from .agreement import Agreement
@@ -168,9 +168,9 @@ class Replicas:
         entry = self._machine.state.get(key.removeprefix(INSTANCES))
         return entry.revision if entry else 0
 
-    def guards(self, command: Command) -> tuple[Guard, ...]:
+    def conditions(self, command: Command) -> tuple[Condition, ...]:
         """What must hold beside the record's own revision."""
-        return self.membership.guards(command.roster) if isinstance(command, Expire) else ()
+        return self.membership.conditions(command.roster) if isinstance(command, Expire) else ()
 
     def standing(self, version: str) -> Standing:
         """How this replica stands. `version`: of the program."""

@@ -18,9 +18,9 @@ from typing import Any
 from muster.model import limits
 from muster.registry.store import (
     Batch,
+    CommitOutcome,
     Committed,
     Loaded,
-    Outcome,
     Stored,
     StoreUnavailable,
     TailEvent,
@@ -128,7 +128,7 @@ class EtcdStore:
                 return loaded
             await self._look_again()
 
-    async def commit(self, batch: Batch) -> Outcome:
+    async def commit(self, batch: Batch) -> CommitOutcome:
         """In the order of the calls, one at a time: what one writes, the next one may build on."""
         check(batch)
         transactions.check_size(batch)
@@ -181,7 +181,7 @@ class EtcdStore:
         if self._life.done():
             self._life.result()  # a bug in there is loud here
 
-    async def _transact(self, batch: Batch) -> Outcome:
+    async def _transact(self, batch: Batch) -> CommitOutcome:
         layout, problem = self.layout, ""
         known = max(self._highest, self._watch_from)
         for _ in self.client.location.targets:

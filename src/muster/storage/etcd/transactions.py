@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from muster.model import limits
 from muster.registry.store import Batch, Changes, Committed, Conflict, Put, Removed, Write
-from muster.storage.plan import conditions
+from muster.storage.plan import premises
 
 from . import layout as layouts
 from .layout import ABSENT, Layout
@@ -28,15 +28,15 @@ class EpochGone(Struct, frozen=True):
 def check_size(batch: Batch) -> None:
     """Refuse what etcd would refuse, and only a bug can send: `ValueError`."""
     most = limits.ETCD_TRANSACTION_OPS - 1
-    if len(conditions(batch)) > most:
-        raise ValueError(f"batch {batch.op!r} has more than {most} writes and guards")
+    if len(premises(batch)) > most:
+        raise ValueError(f"batch {batch.op!r} has more than {most} writes and conditions")
 
 
 def request(batch: Batch, layout: Layout) -> Any:
     """The `TxnRequest` of a batch."""
     op, epoch, folder = MESSAGES["RequestOp"], layouts.epoch_key(layout.prefix), layout.folder
     put = MESSAGES["PutRequest"](key=layout.last, value=batch.op.encode())
-    seen = [(folder + c.key.encode(), layout.theirs(c.expected)) for c in conditions(batch)]
+    seen = [(folder + c.key.encode(), layout.theirs(c.expected)) for c in premises(batch)]
     expected = [(epoch, layout.epoch_at), *seen]
     return MESSAGES["TxnRequest"](
         compare=[at(key, revision) for key, revision in expected],
@@ -61,9 +61,7 @@ def outcome(answer: Any, batch: Batch, layout: Layout) -> Committed | Conflict |
     if epoch_at != layout.epoch_at:
         return EpochGone()
     wrong = (
-        c.key
-        for c, theirs in zip(conditions(batch), found, strict=True)
-        if theirs != layout.theirs(c.expected)
+        c.key for c, theirs in zip(premises(batch), found, strict=True) if theirs != layout.theirs(c.expected)
     )
     return Conflict(tuple(dict.fromkeys(wrong)))
 

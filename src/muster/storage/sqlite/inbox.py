@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from muster.registry.store import Batch, Outcome, StoreUnavailable
+from muster.registry.store import Batch, CommitOutcome, StoreUnavailable
 from muster.storage.plan import closed
 from muster.storage.sqlite.database import Database
 
@@ -19,7 +19,7 @@ class Commit:
     """A batch to be committed. `answer` belongs to the loop; `accepted` is when it was put in, by the loop's clock."""
 
     batch: Batch
-    answer: asyncio.Future[Outcome]
+    answer: asyncio.Future[CommitOutcome]
     accepted: float
 
 

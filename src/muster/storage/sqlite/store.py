@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from muster.model import limits
-from muster.registry.store import Batch, Changes, Committed, Loaded, Outcome, TailEvent
+from muster.registry.store import Batch, Changes, CommitOutcome, Committed, Loaded, TailEvent
 from muster.storage.history import History
 from muster.storage.plan import check, closed
 from muster.storage.sqlite.backup import Backup, take_backup
@@ -80,10 +80,10 @@ class SqliteStore:
         with self._courtesy:
             return await asyncio.wrap_future(self._call(Database.load))
 
-    async def commit(self, batch: Batch) -> Outcome:
+    async def commit(self, batch: Batch) -> CommitOutcome:
         """A batch that was accepted is committed, or refused, also if the caller stops waiting for the answer."""
         check(batch)
-        answer: asyncio.Future[Outcome] = self._loop.create_future()
+        answer: asyncio.Future[CommitOutcome] = self._loop.create_future()
         self._inbox.put(Commit(batch, answer, self._loop.time()))
         with self._courtesy:
             return await answer
@@ -135,7 +135,7 @@ class SqliteStore:
         self._ended.set_result(None)
 
 
-def _tell(waiting: asyncio.Future[Outcome], answer: Answer) -> None:
+def _tell(waiting: asyncio.Future[CommitOutcome], answer: Answer) -> None:
     if waiting.cancelled():
         return
     if isinstance(answer, Exception):

@@ -8,11 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from muster.registry.store import Changes, Outcome, StoreUnavailable, Unknown
+from muster.registry.store import Changes, CommitOutcome, StoreUnavailable, Unknown
 from muster.storage.sqlite.database import Database, InDoubt
 from muster.storage.sqlite.inbox import Call, Commit, Inbox, Job
 
-Answer = Outcome | Exception
+Answer = CommitOutcome | Exception
 Deliver = Callable[[Sequence[Changes], Sequence[tuple[Commit, Answer]]], None]
 """Takes transactions to be published, and then the answers to be given."""
 

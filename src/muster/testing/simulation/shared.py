@@ -13,9 +13,9 @@ from typing import TypeVar
 from muster.registry.store import (
     Batch,
     Changes,
+    CommitOutcome,
     Committed,
     Loaded,
-    Outcome,
     Stored,
     StoreUnavailable,
     TailEvent,
@@ -50,7 +50,7 @@ class Central:
         self._granted = 0
         self.store = store
 
-    async def commit(self, batch: Batch) -> Outcome:
+    async def commit(self, batch: Batch) -> CommitOutcome:
         if any(write.lease and write.lease not in self._ends for write in batch.writes):
             raise StoreUnavailable("that lease has ended")
         before = (await self.store.load()).revision
@@ -110,7 +110,7 @@ class View:
     async def load(self) -> Loaded:
         return await self._ask(self._central.store.load)
 
-    async def commit(self, batch: Batch) -> Outcome:
+    async def commit(self, batch: Batch) -> CommitOutcome:
         if self._rng.random() < TWICE:
             self._network.wires.spawn(self._again(batch))
         try:
