@@ -30,7 +30,7 @@ class Parts:
         self._parts: dict[Any, Any] = {}
 
     def __repr__(self) -> str:
-        return f"<Parts {len(self._parts)}>"
+        return f"<Parts {len(self._parts)} kept>"
 
     def event(self, event: Telling, known: Mapping[str, Endpoint]) -> Telling:
         """The same event, in which instances that are `known` as they are told stand as they are known."""
