@@ -109,6 +109,9 @@ def test_deleted(muster_registry: FakeRegistry, capsys: Capsys, document: Path) 
         ("retries: {num_retries: -1}", "retries.num_retries"),
         ("retrys: {}", "retrys"),
         ("{", "neither YAML nor JSON"),
+        ("[" * 10_000, "neither YAML nor JSON"),
+        ("# balancer: maglev", "there is nothing in it"),
+        ("[]", "must be an object"),
         ("- a list", "object"),
     ],
 )

@@ -487,6 +487,26 @@ def test_whoever_waits_for_changes_needs_nothing_else(registry: FakeRegistry) ->
     assert len(next(each for each in changes if isinstance(each, Bound)).instances) == 2
 
 
+def test_whoever_waits_when_it_is_closed_is_told_so(registry: FakeRegistry) -> None:
+    registry.hang()
+    discovery = Discovery(registry.url, ["web"], timing=QUICK)
+    threading.Timer(0.05, discovery.close).start()
+    with pytest.raises(NoEndpoint, match="this Discovery is closed"):
+        discovery.wait_ready(20)
+
+
+def test_whoever_stops_waiting_keeps_no_thread(registry: FakeRegistry) -> None:
+    """The loop would wait for it when it ends."""
+    registry.hang()
+
+    async def impatient(discovery: Discovery) -> None:
+        async with asyncio.timeout(0.05):
+            await discovery.wait_ready_async(3_600)
+
+    with Discovery(registry.url, ["web"], timing=QUICK) as discovery, pytest.raises(TimeoutError):
+        asyncio.run(impatient(discovery))
+
+
 def test_threads_may_share_changes(follow: Follow) -> None:
     discovery = follow("web")
     discovery.wait_ready()

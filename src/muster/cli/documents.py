@@ -30,8 +30,11 @@ def policy_in(document: str) -> Policy:
 
     text = _text(document)
     try:
-        return wire.parse(yaml.safe_load(text) or {})
-    except yaml.YAMLError as error:
+        told = yaml.safe_load(text)
+        if told is None:
+            raise unusable_file(_name(document), "there is nothing in it; {} is the policy of defaults alone")
+        return wire.parse(told)
+    except (yaml.YAMLError, RecursionError) as error:
         raise unusable_file(_name(document), f"neither YAML nor JSON: {error}") from None
     except Rejected as rejected:
         raise unusable_file(_name(document), str(rejected)) from None

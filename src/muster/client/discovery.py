@@ -33,6 +33,7 @@ from muster.policy.rotation import Key
 from muster.wire.view import InstanceView
 
 from . import environment, fork, status
+from .aside import aside
 from .board import Board, Listener
 from .call import Call
 from .changes import Changes
@@ -212,19 +213,17 @@ class Discovery:
         return self._board.mirror(self._follow(service))
 
     def wait_ready(self, timeout: float = 10.0, *services: str) -> None:
-        """Until each service (those named, or all) is bound or absent, live or from disk. Raises `NotReady`."""
-        wanted = self._distinct(services) or self._services
-        for service in wanted:
-            self._follow(service)
-        self.start()
-        if not self._board.wait(lambda: self._closed or self._board.known(wanted), timeout):
-            raise NotReady(
-                {name: self._board.why(name) for name in wanted if not self._board.known((name,))}, timeout
-            )
+        """Until each service (those named, or all) is bound or absent, live or from disk. Raises `NotReady`; `NoEndpoint` if closed."""
+        self._wait_ready(timeout, services, bool)
 
     async def wait_ready_async(self, timeout: float = 10.0, *services: str) -> None:  # noqa: ASYNC109
         """The same for a loop, which goes on meanwhile."""
-        await _aside(self.wait_ready, timeout, *services)
+        gone = threading.Event()
+        try:
+            await aside(self._wait_ready, timeout, services, gone.is_set)
+        finally:  # whoever was cancelled leaves no thread behind that the loop would wait for
+            gone.set()
+            self._board.wake()
 
     def on_change(self, callback: Listener) -> Callable[[], None]:
         """Call `callback` with a service's mirror whenever it has changed, in the background thread: be brief. What it
@@ -310,13 +309,13 @@ class Discovery:
         self.close()
 
     async def __aenter__(self) -> Self:
-        await _aside(self.start)
+        await aside(self.start)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await _aside(self.close)
+        await aside(self.close)
 
     def _launch(self, saver: Saver) -> None:
         """The threads know nothing of this object, so that dropping the object ends them."""
@@ -338,6 +337,14 @@ class Discovery:
         for thread in self._threads:
             thread.start()
         self._following = following
+
+    def _wait_ready(self, timeout: float, services: tuple[str, ...], gone: Callable[[], bool]) -> None:
+        wanted = [self._follow(service) for service in self._distinct(services) or self._services]
+        self.start()
+        self._board.wait(lambda: self._closed or gone() or self._board.known(wanted), timeout)
+        unknown = {name: self._board.why(name) for name in wanted if not self._board.known((name,))}
+        if unknown:
+            raise NoEndpoint(min(unknown), "closed") if self._closed else NotReady(unknown, timeout)
 
     def _find(self, service: str, port: str | None) -> Traffic:
         """The traffic there, if anything is known of the service; also where there is no thread yet, and for another spelling."""
@@ -390,10 +397,3 @@ class Discovery:
 def _stop(following: Following, dispatch: Dispatch) -> None:
     following.stop()
     dispatch.stop()
-
-
-async def _aside(work: Callable[..., None], *arguments: object) -> None:
-    """In a thread of the loop's, which goes on meanwhile."""
-    import asyncio  # late: half of what importing us would cost programs without a loop
-
-    await asyncio.to_thread(work, *arguments)
