@@ -13,14 +13,14 @@ STATIC = "static"
 
 
 class Registry(Struct, frozen=True):
-    """One registry's address. `prefix` stands before `/v1`: empty, unless something in between adds a path. `told` is what
+    """One registry's address. `prefix` stands before `/v1`: empty, unless something in between adds a path. `written` is what
     follows `static:`."""
 
     scheme: str
     host: str
     port: int
     prefix: str = ""
-    told: str = ""
+    written: str = ""
 
     @property
     def static(self) -> bool:
@@ -39,7 +39,7 @@ class Registry(Struct, frozen=True):
     @property
     def url(self) -> str:
         if self.static:
-            return f"{STATIC}:{self.told}"
+            return f"{STATIC}:{self.written}"
         return f"{self.scheme}://{self.authority}{self.prefix}"
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ def parse_all(urls: str | Iterable[str], *, static: bool = False) -> tuple[Regis
     if isinstance(urls, str) and urls.strip().startswith(f"{STATIC}:"):
         if not static:
             raise ValueError(f"{urls.strip()[:64]!r} can be read, but it is no registry")
-        return (Registry(STATIC, STATIC, 0, told=urls.strip().removeprefix(f"{STATIC}:")),)
+        return (Registry(STATIC, STATIC, 0, written=urls.strip().removeprefix(f"{STATIC}:")),)
     listed = urls.split(",") if isinstance(urls, str) else list(urls or ())
     found = tuple(dict.fromkeys(parse(url) for url in listed if url.strip()))
     if not found:

@@ -68,8 +68,8 @@ class NotReady(TimeoutError):
     """`services` maps each one that is still unknown to what is known of it."""
 
     def __init__(self, services: dict[str, str], waited: float) -> None:
-        told = ", ".join(f"{name} ({why})" for name, why in sorted(services.items()))
-        super().__init__(f"not ready after {waited:g} s: {told}")
+        unknown = ", ".join(f"{name} ({why})" for name, why in sorted(services.items()))
+        super().__init__(f"not ready after {waited:g} s: {unknown}")
         self.services = services
 
 

@@ -221,10 +221,10 @@ def _connection(registry: Registry) -> http.client.HTTPConnection:
 
 def refusal(status: int, body: bytes, retry_after: float = 0.0) -> Refused:
     """The problem of an answer of 400 and more, whoever wrote it."""
-    told = problem.decode(body)
-    if told is None:
+    found = problem.decode(body)
+    if found is None:
         return Refused(status, "unknown", f"an answer that is no problem of Muster's: {body[:80]!r}")
-    return Refused(status, told.code, told.detail, told.field, retry_after=retry_after)
+    return Refused(status, found.code, found.detail, found.field, retry_after=retry_after)
 
 
 def _refusal(answer: Answer) -> Refused:

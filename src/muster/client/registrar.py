@@ -230,5 +230,5 @@ class Registrar:
 
 def _checked(instance: RegisterBody, namespace: str) -> str:
     """The service's name, if a registry could accept the rest. Raises `Rejected`."""
-    told = said(replace(instance, host=instance.host or "127.0.0.1"))
-    return registration.parse(msgspec.json.encode(told), namespace, dots=True).instance.service
+    body = said(replace(instance, host=instance.host or "127.0.0.1"))
+    return registration.parse(msgspec.json.encode(body), namespace, dots=True).instance.service

@@ -34,19 +34,21 @@ class Parts:
 
     def event(self, event: Telling, known: Mapping[str, Endpoint]) -> Telling:
         """The same event, in which instances that are `known` as they are told stand as they are known."""
-        return replace(event, instances=tuple(self._instance(told, known) for told in event.instances))
+        return replace(
+            event, instances=tuple(self._instance(instance, known) for instance in event.instances)
+        )
 
-    def _instance(self, told: InstanceView, known: Mapping[str, Endpoint]) -> InstanceView:
-        before = known.get(told.instance_id)
-        if before is not None and before.instance == told:
+    def _instance(self, instance: InstanceView, known: Mapping[str, Endpoint]) -> InstanceView:
+        before = known.get(instance.instance_id)
+        if before is not None and before.instance == instance:
             return before.instance
         if len(self._parts) > limits.CLIENT_SHARED:
             self._parts.clear()
         share = self._parts.setdefault
         for name in _ALIKE:
-            part = getattr(told, name)
+            part = getattr(instance, name)
             if part:
-                force_setattr(told, name, share(part, part))
-        for key, value in told.metadata.items():
-            told.metadata[key] = share(value, value)
-        return told
+                force_setattr(instance, name, share(part, part))
+        for key, value in instance.metadata.items():
+            instance.metadata[key] = share(value, value)
+        return instance

@@ -68,10 +68,10 @@ class StaticStream:
 
     def read(self, patience: float | None = None) -> list[Message]:
         """At first and after a change of the file everything, otherwise that nothing has changed. Raises `Lost`."""
-        told, self._waiting = self._waiting, []
-        if not told and self._over.wait(LOOK_EVERY_S):
+        waiting, self._waiting = self._waiting, []
+        if not waiting and self._over.wait(LOOK_EVERY_S):
             raise Lost("closed", "by its reader")
-        return [self._message(event) for event in told or self._changes()]
+        return [self._message(event) for event in waiting or self._changes()]
 
     def abort(self) -> None:
         self._over.set()
@@ -84,15 +84,15 @@ class StaticStream:
 
     def _changes(self) -> list[Event]:
         before = self._epoch
-        if _modified(self.registry.told) == self._seen:
+        if _modified(self.registry.written) == self._seen:
             return [AliveEvent(_REVISION, self._digest, settled=True)]
         told = self._read_anew()
         return told if self._epoch == before else [ResetEvent(self._epoch, "the file has changed"), *told]
 
     def _read_anew(self) -> list[Event]:
         try:
-            seen = _modified(self.registry.told)
-            content = text(self.registry.told)
+            seen = _modified(self.registry.written)
+            content = text(self.registry.written)
             listed = parse(content, self._namespace)
         except (OSError, Rejected) as error:
             raise Lost("malformed", str(error)) from None
@@ -118,32 +118,32 @@ class StaticStream:
         return Message(name, data, str(Position(self._epoch, _REVISION)))
 
 
-def inline(told: str) -> bool:
+def inline(written: str) -> bool:
     """Whether endpoints stand there themselves, and not the path of a file."""
-    return "=" in told and not told.startswith(("/", "."))
+    return "=" in written and not written.startswith(("/", "."))
 
 
-def _modified(told: str) -> object:
+def _modified(written: str) -> object:
     """Something that is another when the file is; also when it is gone."""
-    if inline(told):
+    if inline(written):
         return None
     try:
-        found = Path(told).stat()
+        found = Path(written).stat()
     except OSError:
         return ""
     return found.st_ino, found.st_mtime_ns, found.st_size
 
 
-def text(told: str) -> bytes:
+def text(written: str) -> bytes:
     """What is written, as JSON. Raises OSError, `Rejected`."""
-    if not inline(told):
-        with Path(told).open("rb") as file:
+    if not inline(written):
+        with Path(written).open("rb") as file:
             content = file.read(limits.CLIENT_ANSWER_BYTES + 1)
         if len(content) > limits.CLIENT_ANSWER_BYTES:
             raise Rejected("body_too_large", f"more than {limits.CLIENT_ANSWER_BYTES} bytes")
         return content
     listed: dict[str, list[str]] = {}
-    for pair in filter(None, map(str.strip, told.split(","))):
+    for pair in filter(None, map(str.strip, written.split(","))):
         service, equals, address = pair.partition("=")
         if not equals:
             raise invalid(pair, "is not SERVICE=HOST:PORT")
@@ -154,8 +154,8 @@ def text(told: str) -> bytes:
 def check(registries: Iterable[Registry], namespace: str) -> None:
     """Raises `Rejected` for endpoints that cannot be. Files are read later, again and again."""
     for registry in registries:
-        if registry.static and inline(registry.told):
-            parse(text(registry.told), namespace)
+        if registry.static and inline(registry.written):
+            parse(text(registry.written), namespace)
 
 
 def parse(content: bytes, namespace: str) -> dict[str, tuple[InstanceView, ...]]:
@@ -163,8 +163,8 @@ def parse(content: bytes, namespace: str) -> dict[str, tuple[InstanceView, ...]]
     listed = {}
     for service, written in strict.decode(_services, content).items():
         try:
-            told = strict.decode(_instances, bytes(written))
-            views = tuple(_view(service, one, namespace) for one in told)
+            given = strict.decode(_instances, bytes(written))
+            views = tuple(_view(service, one, namespace) for one in given)
         except Rejected as rejected:
             raise invalid(f"{service} {rejected.field or ''}".rstrip(), rejected.detail) from None
         if len({one.instance_id for one in views}) != len(views):
@@ -175,8 +175,8 @@ def parse(content: bytes, namespace: str) -> dict[str, tuple[InstanceView, ...]]
 
 def _view(service: str, one: str | RegisterBody, namespace: str) -> InstanceView:
     body = _at(one) if isinstance(one, str) else one
-    told = msgspec.json.encode(replace(body, service=service, static=True))
-    instance = registration.parse(told, namespace, dots=True).instance
+    written = msgspec.json.encode(replace(body, service=service, static=True))
+    instance = registration.parse(written, namespace, dots=True).instance
     record = Record(instance, "", Facts(), registered_at=0, changed_at=0, generation=_REVISION)
     return view.of(record, _REVISION)
 

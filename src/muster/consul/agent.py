@@ -44,8 +44,8 @@ class Agent:
     def __init__(
         self, node: str, address: str, registries: Sequence[Registry], tls: ssl.SSLContext | None
     ) -> None:
-        told = f"Muster-Node: {node}\r\n" + (f"Muster-Node-Address: {address}\r\n" if address else "")
-        self._told = told.encode("latin-1")
+        header = f"Muster-Node: {node}\r\n" + (f"Muster-Node-Address: {address}\r\n" if address else "")
+        self._header = header.encode("latin-1")
         self._registries = list(registries)
         self._tls = tls
         self._open: set[asyncio.Task[None]] = set()
@@ -110,7 +110,7 @@ class Agent:
             line, _, rest = head.partition(b"\r\n")
             lines = [each for each in rest.split(b"\r\n") if each]
             kept = [each for each in lines if _name(each) not in HEADERS]
-            there.write(b"\r\n".join([line, *kept]) + b"\r\n" + self._told + b"\r\n")
+            there.write(b"\r\n".join([line, *kept]) + b"\r\n" + self._header + b"\r\n")
             await self._pass_body(kept, reader, there)
             await there.drain()
 

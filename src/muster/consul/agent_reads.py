@@ -60,16 +60,16 @@ class AgentReads:
         """One service, with a hash of what it is; a reader that names the hash waits for another."""
         options = queries.parse(request)
         held, place, id = queries.first(request, "hash"), self._shared.place(request), request.params["id"]
-        told = self._told(self._shared.service(place, id), id)
-        if held and held == told.content_hash:
+        shown = self._shown(self._shared.service(place, id), id)
+        if held and held == shown.content_hash:
             topic = node_topic(place.node)
             asked = replace(options, index=self._shared.catalog.index(topic))
             await self._shared.blocking.until(topic, asked, request.connection)
-            told = self._told(self._shared.service(place, id), id)
-        headers = ((b"x-consul-contenthash", told.content_hash.encode()),)
-        return replies.encoded(pretty(encode(told), options), headers=headers)
+            shown = self._shown(self._shared.service(place, id), id)
+        headers = ((b"x-consul-contenthash", shown.content_hash.encode()),)
+        return replies.encoded(pretty(encode(shown), options), headers=headers)
 
-    def _told(self, each: Seen | None, id: str) -> AgentService:
+    def _shown(self, each: Seen | None, id: str) -> AgentService:
         if each is None:
             raise unknown_agent_service(id)
         bare = self._service(each)
@@ -81,17 +81,17 @@ class AgentReads:
         if each is None:
             gone = {"AggregatedStatus": "critical", "Service": None, "Checks": None}
             return _health(request, 404, f"ServiceId {printable(id, 256)} not found", gone)
-        told = self._health(each)
-        return _health(request, CODES[told.aggregated_status], told.aggregated_status, told)
+        health = self._health(each)
+        return _health(request, CODES[health.aggregated_status], health.aggregated_status, health)
 
     async def health_by_name(self, request: Request) -> Response:
         """The worst of all instances of this name on the node decides."""
         place, name = self._shared.place(request), request.params["name"]
-        told = [self._health(each) for each in self._shared.on(place) if each.name.lower() == name.lower()]
-        if not told:
+        found = [self._health(each) for each in self._shared.on(place) if each.name.lower() == name.lower()]
+        if not found:
             return _health(request, 404, f"ServiceName {printable(name, 256)} Not Found", [])
-        status = worst([each.aggregated_status for each in told])
-        return _health(request, CODES[status], status, told)
+        status = worst([each.aggregated_status for each in found])
+        return _health(request, CODES[status], status, found)
 
     def _health(self, each: Seen) -> ServiceHealth:
         around = self._node_checks(each.node, self._shared.catalog.node_entry(each.node))
@@ -149,7 +149,7 @@ class AgentReads:
             "VersionMetadata": "muster",
         }
         record = self._shared.catalog.node_entry(place.node)
-        told = {
+        agent = {
             "Config": config,
             "DebugConfig": {"Datacenter": home.datacenter, "NodeName": place.node, "Version": API_VERSION},
             "Coord": {"Vec": [0.0] * 8, "Error": 1.5, "Adjustment": 0.0, "Height": 1e-05},
@@ -158,7 +158,7 @@ class AgentReads:
             "Meta": record.record.instance.metadata if record else {},
             "xDS": {"SupportedProxies": {}, "Port": 0},
         }
-        return replies.value(told)
+        return replies.value(agent)
 
     async def members(self, request: Request) -> Response:
         """Every node. In the wide area a member is called after its datacenter too."""

@@ -195,10 +195,10 @@ def _maintenance(request: Request) -> tuple[bool, str]:
 
 
 def unknown_service(id: str) -> Refused:
-    told = "Ensure that the service ID is passed, not the service name."
-    return Refused(404, f'Unknown service ID "{printable(id, 256)}". {told}')
+    hint = "Ensure that the service ID is passed, not the service name."
+    return Refused(404, f'Unknown service ID "{printable(id, 256)}". {hint}')
 
 
 def unknown_check(id: str) -> Refused:
-    told = "Ensure that the check ID is passed, not the check name."
-    return Refused(404, f'Unknown check ID "{printable(id, 256)}". {told}')
+    hint = "Ensure that the check ID is passed, not the check name."
+    return Refused(404, f'Unknown check ID "{printable(id, 256)}". {hint}')

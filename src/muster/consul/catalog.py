@@ -132,7 +132,7 @@ class Catalog:
             self._follow_node(old, new, touched)
             return
         was, now = self._seen_of(old), self._seen_of(new)
-        if was and now and _told_alike(was, now):
+        if was and now and _listed_alike(was, now):
             touched.update((_service_of(now), node_topic(now.node), CHECKS))
         else:
             if was:
@@ -280,7 +280,7 @@ def _service_of(each: Seen) -> Topic:
     return service_topic(each.entry.record.instance.namespace, each.name)
 
 
-def _told_alike(was: Seen, now: Seen) -> bool:
+def _listed_alike(was: Seen, now: Seen) -> bool:
     """Whether it is still in the same place of every list."""
     return (was.name, was.node, was.tags, _service_of(was)) == (
         now.name,
@@ -310,9 +310,9 @@ def _noticeable(change: Change) -> bool:
     """Being overdue is no news to Consul's clients."""
     if change.before is None or change.after is None:
         return True
-    return _told(change.before.record) != _told(change.after.record)
+    return _as_noticed(change.before.record) != _as_noticed(change.after.record)
 
 
-def _told(record: Record) -> Record:
+def _as_noticed(record: Record) -> Record:
     facts = replace(record.facts, overdue=False, failing_since=0)
     return replace(record, facts=facts, changed_at=0)

@@ -53,12 +53,12 @@ class CatalogReads:
         found = [
             each.seen
             for each in view.elements
-            if has_meta((told := self._told(each.seen)).node_meta, options) and filter.admits(told)
+            if has_meta((shown := self._with_tags(each.seen)).node_meta, options) and filter.admits(shown)
         ]
         tags = sorted({tag for each in found for tag in each.tags})
         return encode(found[0].name) + b":" + encode(tags) if found else b""
 
-    def _told(self, each: Seen) -> answers.ServiceTags:
+    def _with_tags(self, each: Seen) -> answers.ServiceTags:
         node = seen.node(
             each.node, each.node_address, self._shared.catalog.node_entry(each.node), self._shared.home
         )
@@ -121,18 +121,18 @@ class CatalogReads:
         options, index, services = await self._on(request)
         if services is None:
             return queries.answer(b"null", index, options)
-        told = answers.CatalogNode(
+        shown = answers.CatalogNode(
             self._node(request.params["node"]), {service.id: service for service in services}
         )
-        return queries.answer(pretty(encode(told), options), index, options)
+        return queries.answer(pretty(encode(shown), options), index, options)
 
     async def node_services(self, request: Request) -> Response:
         """The same as a list."""
         options, index, services = await self._on(request)
         if services is None:
             return queries.answer(b'{"Node":null,"Services":null}', index, options)
-        told = answers.CatalogNodeList(self._node(request.params["node"]), services)
-        return queries.answer(pretty(encode(told), options), index, options)
+        shown = answers.CatalogNodeList(self._node(request.params["node"]), services)
+        return queries.answer(pretty(encode(shown), options), index, options)
 
     async def _on(self, request: Request) -> tuple[Options, int, list[answers.Service] | None]:
         """(what was asked for, the index, the services on the node; None for no such node)."""

@@ -85,8 +85,8 @@ class CatalogWrites:
             raise Refused(500, "Bad node ID: no UUID")
         for check in (*([body.check] if body.check else []), *body.checks):
             if check.node and check.node.lower() != body.node.lower():
-                told = f"Node '{check.node}' for check '{check.check_id or check.name}' doesn't match register request node '{body.node}'"
-                raise Refused(500, told)
+                why = f"Node '{check.node}' for check '{check.check_id or check.name}' doesn't match register request node '{body.node}'"
+                raise Refused(500, why)
         address = names.host(body.address, "Invalid node address") if body.address else ""
         if known is not None and body.skip_node_update:
             address = known.record.instance.host
@@ -114,10 +114,10 @@ class CatalogWrites:
         known = self._shared.catalog.node_entry(place.node)
         if known is not None and body.skip_node_update:
             return replace(known.record.instance, checks=own) if own else None
-        told = NodeDetails(
+        said = NodeDetails(
             place.node, body.id, body.address, body.tagged_addresses, external=self._is_external(place.node)
         )
-        return replace(registration.node_of(told, body.node_meta), checks=own)
+        return replace(registration.node_of(said, body.node_meta), checks=own)
 
     def _is_external(self, node: str) -> bool:
         """Whether no agent runs there, as far as is known when the node is first registered."""
@@ -138,8 +138,8 @@ class CatalogWrites:
             ):
                 continue
             if self._registry.entry(key) is None:
-                told = f"Unknown service ID '{each.service_id}' for check ID '{each.check_id or each.name}'"
-                raise Refused(500, told)
+                why = f"Unknown service ID '{each.service_id}' for check ID '{each.check_id or each.name}'"
+                raise Refused(500, why)
             found.append(commands.PutCheck(key, 0, b"", self._registry.wall(), self._check(each)))
         for key, number in Counter(command.key for command in found).items():
             entry = self._registry.entry(key)

@@ -54,13 +54,13 @@ _node: Final = msgspec.json.Decoder(NodeDetails)
 
 def origin(details: Details | NodeDetails) -> Origin:
     """Raises `Refused` for more than an instance may carry."""
-    told = _encoder.encode(details)
-    if len(told) > limits.CONSUL_DETAILS_BYTES:
+    written = _encoder.encode(details)
+    if len(written) > limits.CONSUL_DETAILS_BYTES:
         raise Refused(
             400,
             f"the registration is too large: {limits.CONSUL_DETAILS_BYTES} bytes beside name, tags and meta",
         )
-    return Origin(DIALECT, told.decode())
+    return Origin(DIALECT, written.decode())
 
 
 def of_service(instance: Instance) -> Details | None:

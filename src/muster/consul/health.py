@@ -102,9 +102,9 @@ class Health:
         def body(view: View) -> bytes:
             if not self._shared.catalog.has_node(name):
                 return b"[]"
-            told = [*self._shared.views.checks_of_node(name), *_of_services(view.elements)]
-            told.sort(key=lambda pair: pair[0].check_id)
-            return joined([_commas(told, filter)])
+            pairs = [*self._shared.views.checks_of_node(name), *_of_services(view.elements)]
+            pairs.sort(key=lambda pair: pair[0].check_id)
+            return joined([_commas(pairs, filter)])
 
         await self._shared.blocking.until(topic, options, request.connection)
         return self._answer(topic, options, _kept("node", options, body))
@@ -157,17 +157,17 @@ class Health:
 
 
 def _of_services(elements: Iterable[Element]) -> list[tuple[answers.HealthCheck, bytes]]:
-    return [told for element in elements for told in element.checks]
+    return [pair for element in elements for pair in element.checks]
 
 
 def _with_meta(view: View, options: Options) -> Iterable[Element]:
     return (each for each in view.elements if has_meta(each.entry.node.meta, options))
 
 
-def _commas(told: Iterable[tuple[answers.HealthCheck, bytes]], filter: Filter, state: str = "any") -> bytes:
+def _commas(pairs: Iterable[tuple[answers.HealthCheck, bytes]], filter: Filter, state: str = "any") -> bytes:
     """Those of this status that the filter admits, with commas between them."""
     return b",".join(
-        encoded for check, encoded in told if state in ("any", check.status) and filter.admits(check)
+        encoded for check, encoded in pairs if state in ("any", check.status) and filter.admits(check)
     )
 
 

@@ -15,7 +15,7 @@ from .names import Home, native_id
 
 def own_service(home: Home) -> Entry:
     """What every Consul has: the service of its servers. No record tells of it."""
-    told = Details(home.node, home.address, OWN_SERVICE, OWN_SERVICE)
+    said = Details(home.node, home.address, OWN_SERVICE, OWN_SERVICE)
     instance = Instance(
         namespace="default",
         service=OWN_SERVICE,
@@ -23,6 +23,6 @@ def own_service(home: Home) -> Entry:
         host=home.address,
         endpoints=(Endpoint("default", RAFT_PORT, "tcp"),),
         lease=None,
-        origin=details.origin(told),
+        origin=details.origin(said),
     )
     return entry_of(Record(instance, "", Facts(), 0, 0, generation=1), 1)

@@ -45,7 +45,7 @@ def instance_of(body: ServiceBody, place: Place) -> Instance:
     host = names.host(body.address, "Invalid service address") if body.address else place.address
     weights = _weights(body.weights)
     parsed = _checks(body, service_id, name, Site(place.address, host))
-    told = Details(
+    said = Details(
         node=place.node,
         node_address=place.address,
         id=service_id,
@@ -74,21 +74,21 @@ def instance_of(body: ServiceBody, place: Place) -> Instance:
         checks=tuple(each.check for each in parsed),
         lease=None,
         deregister_critical_after=min((p.critical_after for p in parsed if p.critical_after), default=0.0),
-        origin=details.origin(told),
+        origin=details.origin(said),
     )
 
 
-def node_of(told: NodeDetails, pairs: dict[str, str]) -> Instance:
+def node_of(said: NodeDetails, pairs: dict[str, str]) -> Instance:
     """A node that somebody registered, as the one instance of a service of its own. Raises `Refused`."""
     return Instance(
         namespace=names.NODES,
-        service=names.native_service(told.node),
-        id=names.native_node(names.required(told.node, "Must provide node")),
-        host=names.host(told.address, "Invalid node address"),
+        service=names.native_service(said.node),
+        id=names.native_node(names.required(said.node, "Must provide node")),
+        host=names.host(said.address, "Invalid node address"),
         endpoints=(Endpoint("default", 0, "http"),),
         metadata=meta(pairs, ""),
         lease=None,
-        origin=details.origin(told),
+        origin=details.origin(said),
     )
 
 
@@ -169,8 +169,8 @@ def _meshed(body: ServiceBody) -> None:
         raise _one_error("Port or SocketPath must be set for a Connect native service.")
 
 
-def _one_error(told: str) -> Refused:
-    return Refused(400, f"Validation failed: 1 error occurred: * {told}")
+def _one_error(why: str) -> Refused:
+    return Refused(400, f"Validation failed: 1 error occurred: * {why}")
 
 
 def is_native(connect: dict[str, object]) -> bool:

@@ -21,14 +21,14 @@ def done() -> Response:
     return Response(200, b"", (*EVERY, (b"content-type", TEXT)))
 
 
-def value(told: Any) -> Response:
-    return encoded(_encoder.encode(told))
+def value(shown: Any) -> Response:
+    return encoded(_encoder.encode(shown))
 
 
 def encoded(body: bytes, status: int = 200, headers: Headers = (), media: bytes = JSON) -> Response:
     return Response(status, body, (*EVERY, *headers), media)
 
 
-def text(status: int, told: str, headers: Headers = ()) -> Response:
+def text(status: int, line: str, headers: Headers = ()) -> Response:
     """One line, whatever is in it."""
-    return encoded(names.printable(told, _LONGEST_TEXT).encode(), status, headers, TEXT)
+    return encoded(names.printable(line, _LONGEST_TEXT).encode(), status, headers, TEXT)

@@ -70,23 +70,23 @@ def service(seen: Seen, unit: int) -> Service:
 
 
 def agent_service(seen: Seen, datacenter: str) -> AgentService:
-    told, said = service(seen, WEIGHT_UNIT), seen.said
+    shown, said = service(seen, WEIGHT_UNIT), seen.said
     return AgentService(
-        id=told.id,
-        service=told.service,
-        tags=told.tags,
-        meta=told.meta,
-        port=told.port,
-        address=told.address,
-        weights=told.weights,
-        enable_tag_override=told.enable_tag_override,
+        id=shown.id,
+        service=shown.service,
+        tags=shown.tags,
+        meta=shown.meta,
+        port=shown.port,
+        address=shown.address,
+        weights=shown.weights,
+        enable_tag_override=shown.enable_tag_override,
         datacenter=datacenter,
-        kind=told.kind,
-        socket_path=told.socket_path,
-        tagged_addresses=told.tagged_addresses,
+        kind=shown.kind,
+        socket_path=shown.socket_path,
+        tagged_addresses=shown.tagged_addresses,
         proxy={"MeshGateway": {}, "Expose": {}} | said.proxy if said and said.proxy else {},
-        connect=told.connect,
-        locality=told.locality,
+        connect=shown.connect,
+        locality=shown.locality,
     )
 
 

@@ -34,8 +34,8 @@ def read(body: bytes, kind: type[T]) -> T:
     except msgspec.ValidationError as error:
         raise NotSo(str(error).replace("`", "'")) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        told = "unexpected EOF" if "truncated" in str(error) else f"invalid JSON: {error}"
-        raise NotSo(told) from None
+        why = "unexpected EOF" if "truncated" in str(error) else f"invalid JSON: {error}"
+        raise NotSo(why) from None
 
 
 def _respelt(value: Any, kind: Any) -> Any:

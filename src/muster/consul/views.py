@@ -68,7 +68,7 @@ class Element:
     @cached_property
     def checks(self) -> Checks:
         """Those of the service itself, each with its bytes."""
-        return _told(check for check in self.entry.checks if check.service_id)
+        return _encoded(check for check in self.entry.checks if check.service_id)
 
     def make_checks(self) -> bool:
         """Whether they had to be made now."""
@@ -122,8 +122,8 @@ class Views:
         if known is None or known[0] is not record:
             if len(self._nodes) >= limits.CONSUL_GONE:
                 self._nodes.clear()
-            told = _told(shown_checks.node_checks(name, record, self.node_outputs(record)))
-            known = self._nodes[name] = record, told
+            checks = _encoded(shown_checks.node_checks(name, record, self.node_outputs(record)))
+            known = self._nodes[name] = record, checks
         return known[1]
 
     def view(self, topic: Topic) -> View:
@@ -151,7 +151,7 @@ class Views:
         return Element(each, node, unit, self)
 
 
-def _told(checks: Iterable[answers.HealthCheck]) -> Checks:
+def _encoded(checks: Iterable[answers.HealthCheck]) -> Checks:
     return tuple((check, _encoder.encode(check)) for check in checks)
 
 

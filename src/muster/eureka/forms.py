@@ -48,10 +48,10 @@ def of_media(header: str) -> Form:
 
 def _read_json(body: bytes) -> InstanceInfo:
     try:
-        told = msgspec.json.decode(body)
+        document = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Rejected("invalid_json", str(error)) from None
-    match told:
+    match document:
         case {"instance": dict() as fields}:
             return shape.read(fields)
     raise invalid("instance", "must be an object")
@@ -85,10 +85,10 @@ def _read_xml(body: bytes) -> InstanceInfo:
 
 
 def _xml_instance(info: InstanceInfo) -> bytes:
-    told: dict[str, Any] = {}
+    fields: dict[str, Any] = {}
     for name, value in shape.show(info).items():
-        told["overriddenstatus" if name == "overriddenStatus" else name] = value  # as XStream spells it
-    return xml.tell("instance", told).encode()
+        fields["overriddenstatus" if name == "overriddenStatus" else name] = value  # as XStream spells it
+    return xml.tell("instance", fields).encode()
 
 
 def _xml_application(name: str, instances: Sequence[bytes]) -> bytes:

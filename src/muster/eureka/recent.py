@@ -30,14 +30,14 @@ class Recent:
     def note(self, change: Change, now: float) -> None:
         was = change.before is not None and listed(change.before)
         if change.after is not None and listed(change.after):
-            told = Recently(now, "MODIFIED" if was else "ADDED", change.after)
+            recently = Recently(now, "MODIFIED" if was else "ADDED", change.after)
         elif change.before is not None and was:
-            told = Recently(now, "DELETED", change.before)
+            recently = Recently(now, "DELETED", change.before)
         else:
             return
         key = (change.service.name, change.id)
         self._changes.pop(key, None)
-        self._changes[key] = told
+        self._changes[key] = recently
         self.count += 1
         if len(self._changes) > limits.EUREKA_DELTA_CHANGES:
             del self._changes[next(iter(self._changes))]

@@ -98,24 +98,24 @@ def refusal(error: Rejected | Unavailable, headers: Headers) -> Response:
     status, _ = CODES[error.code]
     if status == 404:
         return Response(404)
-    told: list[tuple[bytes, bytes]] = []
+    further: list[tuple[bytes, bytes]] = []
     if isinstance(error, Unavailable):
-        told.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
+        further.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
     if error.code == "token_required":
-        told.append((b"www-authenticate", b'Basic realm="muster"'))
+        further.append((b"www-authenticate", b'Basic realm="muster"'))
     if isinstance(error, MethodNotAllowed):
-        told.append((b"allow", error.allow.encode()))
-    return Response(status, names.printable(str(error), 1000).encode(), told, b"text/plain; charset=utf-8")
+        further.append((b"allow", error.allow.encode()))
+    return Response(status, names.printable(str(error), 1000).encode(), further, b"text/plain; charset=utf-8")
 
 
 def token(request: Request) -> bytes | None:
     """A bearer token, or the password of `http://anybody:TOKEN@host:8500/eureka`, which is all that Eureka's clients can be
     configured with."""
-    scheme, _, told = request.header(b"authorization").partition(" ")
+    scheme, _, credentials = request.header(b"authorization").partition(" ")
     if scheme.lower() != "basic":
         return bearer(request)
     try:
-        user, colon, password = base64.b64decode(told.strip(), validate=True).partition(b":")
+        user, colon, password = base64.b64decode(credentials.strip(), validate=True).partition(b":")
     except (binascii.Error, ValueError):
         return None
     return password if colon else user

@@ -95,53 +95,53 @@ def show(info: InstanceInfo) -> dict[str, Any]:
 
 
 def _port(fields: Shape, name: str, default: Port) -> Port:
-    told = fields.get(name)
-    if told is None:
+    given = fields.get(name)
+    if given is None:
         return default
-    if not isinstance(told, Mapping):
+    if not isinstance(given, Mapping):
         return Port(_number(fields, name, default.number), default.enabled)
-    number = _number(told, "$", default.number, field=name)
-    return Port(number, (_text(told, "@enabled") or _bool(default.enabled)).lower() == "true")
+    number = _number(given, "$", default.number, field=name)
+    return Port(number, (_text(given, "@enabled") or _bool(default.enabled)).lower() == "true")
 
 
 def _shown_port(port: Port) -> dict[str, Any]:
     return {"$": port.number, "@enabled": _bool(port.enabled)}
 
 
-def _data_center(told: Any) -> DataCenter:
-    if not isinstance(told, Mapping):
+def _data_center(given: Any) -> DataCenter:
+    if not isinstance(given, Mapping):
         _missing("dataCenterInfo")
-    name = _text(told, "name") or _missing("dataCenterInfo Name")
-    kind = _text(told, "@class") or (AMAZON if name == "Amazon" else MY_OWN)
-    return DataCenter(name, kind, _pairs(told, "metadata"))
+    name = _text(given, "name") or _missing("dataCenterInfo Name")
+    kind = _text(given, "@class") or (AMAZON if name == "Amazon" else MY_OWN)
+    return DataCenter(name, kind, _pairs(given, "metadata"))
 
 
 def _shown_data_center(data_center: DataCenter) -> dict[str, Any]:
-    told: dict[str, Any] = {"@class": data_center.kind, "name": data_center.name}
-    return told | ({"metadata": data_center.metadata} if data_center.metadata else {})
+    shown: dict[str, Any] = {"@class": data_center.kind, "name": data_center.name}
+    return shown | ({"metadata": data_center.metadata} if data_center.metadata else {})
 
 
-def _lease(told: Any) -> Lease:
-    if told is None:
+def _lease(given: Any) -> Lease:
+    if given is None:
         return Lease()
-    if not isinstance(told, Mapping):
+    if not isinstance(given, Mapping):
         raise invalid("leaseInfo", "must be an object")
     defaults = Lease()
-    return Lease(**{ours: _number(told, theirs, getattr(defaults, ours)) for ours, theirs in LEASE.items()})
+    return Lease(**{ours: _number(given, theirs, getattr(defaults, ours)) for ours, theirs in LEASE.items()})
 
 
 def _pairs(fields: Shape, name: str) -> dict[str, str]:
-    told = fields.get(name)
-    if told is None or told == "":
+    given = fields.get(name)
+    if given is None or given == "":
         return {}
-    if not isinstance(told, Mapping):
+    if not isinstance(given, Mapping):
         raise invalid(name, "must be an object")
-    return {key: _text(told, key, field=f"{name}.{key}") for key in told if key[:1] not in ("@", "$")}
+    return {key: _text(given, key, field=f"{name}.{key}") for key in given if key[:1] not in ("@", "$")}
 
 
-def _status(told: str) -> str:
+def _status(word: str) -> str:
     """Eureka takes a word it does not know for UNKNOWN (`InstanceStatus.toEnum`)."""
-    return told.upper() if told.upper() in STATUSES else "UNKNOWN"
+    return word.upper() if word.upper() in STATUSES else "UNKNOWN"
 
 
 # --- Scalars ----------------------------------------------------------------------------------------------------------
@@ -161,12 +161,12 @@ def _text(fields: Shape, name: str, *, field: str = "") -> str:
 
 
 def _number(fields: Shape, name: str, default: int, *, field: str = "") -> int:
-    told = _text(fields, name, field=field)
-    if not told:
+    digits = _text(fields, name, field=field)
+    if not digits:
         return default
-    if not told.isdecimal() or len(told) > 18:
+    if not digits.isdecimal() or len(digits) > 18:
         raise invalid(field or name, "must be a number")
-    return int(told)
+    return int(digits)
 
 
 def _bool(value: bool) -> str:

@@ -94,10 +94,10 @@ def _label(value: str) -> str:
 
 
 def _origin(info: InstanceInfo) -> Origin:
-    told = _encoder.encode(replace(info, metadata={}))
-    if len(told) > limits.EUREKA_DETAILS_BYTES:
+    details = _encoder.encode(replace(info, metadata={}))
+    if len(details) > limits.EUREKA_DETAILS_BYTES:
         raise invalid("instance", f"may hold {limits.EUREKA_DETAILS_BYTES} bytes beside its metadata")
-    return Origin(DIALECT, told.decode())
+    return Origin(DIALECT, details.decode())
 
 
 # --- Out of the registry ----------------------------------------------------------------------------------------------

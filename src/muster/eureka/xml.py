@@ -96,8 +96,8 @@ def tell(name: str, shape: Any) -> str:
 
 def _tag(name: str) -> str:
     """A metadata key as a name: what XML does not allow there becomes `_`."""
-    told = _NOT_IN_A_NAME.sub("_", name)
-    return told if told[:1].isalpha() or told[:1] == "_" else f"_{told}"
+    tag = _NOT_IN_A_NAME.sub("_", name)
+    return tag if tag[:1].isalpha() or tag[:1] == "_" else f"_{tag}"
 
 
 def _escaped(value: Any) -> str:

@@ -38,9 +38,9 @@ def _calls(value: Callable[[Tally], float]) -> Callable[[Status], Iterator[Point
 def _services(value: Callable[[ServiceStatus], float | None]) -> Callable[[Status], Iterator[Point]]:
     def points(status: Status) -> Iterator[Point]:
         for service, one in status.services.items():
-            told = value(one)
-            if told is not None:
-                yield {"service": service}, told
+            reading = value(one)
+            if reading is not None:
+                yield {"service": service}, reading
 
     return points
 

@@ -146,12 +146,12 @@ def _led(location: str, url: str, host: str) -> str:
     return urlunsplit(led._replace(scheme=asked.scheme, netloc=asked.netloc) if ours else led)
 
 
-def _timeouts(told: Any, step: Send) -> Any:
+def _timeouts(given: Any, step: Send) -> Any:
     """(connect, read) of the caller, within what the policy leaves."""
-    connect, read = told if isinstance(told, tuple) and len(told) == 2 else (told, told)
+    connect, read = given if isinstance(given, tuple) and len(given) == 2 else (given, given)
     for each in (connect, read):
         if each is not None and not isinstance(each, int | float):
-            raise ValueError(f"timeout is a number of seconds or (connect, read), not {told!r}")
+            raise ValueError(f"timeout is a number of seconds or (connect, read), not {given!r}")
     bounds = ((connect, step.connect, step.patience), (read, step.patience))
     first, second = (min((b for b in bound if b is not None), default=None) for bound in bounds)
     return first, second

@@ -79,7 +79,7 @@ def exchange(
                 if wait is None:
                     raise
             else:
-                wait = call.answered(answer.status, retry_after=_told(answer), again=replayable)
+                wait = call.answered(answer.status, retry_after=_wait_asked_for(answer), again=replayable)
                 if wait is None:
                     return answer, call
                 yield Discard(answer)
@@ -89,7 +89,7 @@ def exchange(
         raise
 
 
-def _told(answer: Answer) -> float | None:
+def _wait_asked_for(answer: Answer) -> float | None:
     """RFC 9110 section 10.2.3: `Retry-After` comes with a 3xx, a 429, a 503. Looking for it costs more than all else here."""
     return retry_after(answer.header("Retry-After"), answer.header("Date")) if answer.status >= 300 else None
 

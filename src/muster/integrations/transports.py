@@ -83,18 +83,18 @@ class Balancing:
 
         All else is the request's own: to make another one from its parts would take as long as all the rest that is done here.
         """
-        endpoint, url, told = step.endpoint, request.url, request.extensions
-        told = {**told, "timeout": _timeouts(told.get("timeout") or {}, step)}
+        endpoint, url, extensions = step.endpoint, request.url, request.extensions
+        extensions = {**extensions, "timeout": _timeouts(extensions.get("timeout") or {}, step)}
         scheme = url.scheme
         if scheme == "https":
-            told.setdefault("sni_hostname", url.host)
+            extensions.setdefault("sni_hostname", url.host)
         sent = object.__new__(self._library.Request)
         sent.method, sent.headers, sent.stream = request.method, request.headers, request.stream
         if step.attempt.span is not None:
             sent.headers = request.headers.copy()
             sent.headers.update(step.headers)
         sent.url = self._located(scheme, url.raw_path, endpoint.host, endpoint.port)
-        sent.extensions = told
+        sent.extensions = extensions
         return sent
 
     def outcome(self, error: Exception) -> Outcome | None:
@@ -275,9 +275,9 @@ def _located(library: Any, scheme: str, raw_path: bytes, host: str, port: int) -
     return library.URL(scheme=scheme_of(scheme), host=host, port=port, raw_path=raw_path)
 
 
-def _timeouts(told: dict[str, float | None], step: Send) -> dict[str, float | None]:
+def _timeouts(given: dict[str, float | None], step: Send) -> dict[str, float | None]:
     """The caller's own, within what the policy leaves. `pool` is how long it waits for a connection of its own."""
-    connect, read, write = told.get("connect"), told.get("read"), told.get("write")
+    connect, read, write = given.get("connect"), given.get("read"), given.get("write")
     if connect == 0 or read == 0 or write == 0:
         raise ValueError(
             "a timeout of 0 s is no time at all, and None is no limit"
@@ -288,4 +288,4 @@ def _timeouts(told: dict[str, float | None], step: Send) -> dict[str, float | No
         write = left if write is None or left < write else write
     granted = step.connect if left is None or step.connect < left else left
     connect = granted if connect is None or granted < connect else connect
-    return {**told, "connect": connect, "read": read, "write": write}
+    return {**given, "connect": connect, "read": read, "write": write}

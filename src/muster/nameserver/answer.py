@@ -47,9 +47,9 @@ class Answer(Struct, frozen=True, gc=False):
         return max(len(self.records), 1)
 
 
-def fault(told: Fault) -> bytes:
+def fault(unread: Fault) -> bytes:
     """A header alone: what could not be read is not repeated."""
-    return HEADER.pack(told.id, RESPONSE | told.flags & KEPT | told.code, 0, 0, 0, 0)
+    return HEADER.pack(unread.id, RESPONSE | unread.flags & KEPT | unread.code, 0, 0, 0, 0)
 
 
 def compose(query: Query, answer: Answer, most: int, turn: int = 0) -> bytes:

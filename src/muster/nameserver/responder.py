@@ -75,11 +75,11 @@ class Responder:
             named[TYPES.get(kind, OTHER_TYPE), RCODES[code]] += number
         return named
 
-    def _unread(self, told: Fault | None) -> bytes | None:
-        if told is None:
+    def _unread(self, unread: Fault | None) -> bytes | None:
+        if unread is None:
             return None
-        self.memo.count((NO_TYPE, told.code))
-        return fault(told)
+        self.memo.count((NO_TYPE, unread.code))
+        return fault(unread)
 
     def _resolve(self, query: Query) -> Resolved:
         if query.edns is not None and query.edns.version:

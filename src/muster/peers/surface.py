@@ -70,8 +70,10 @@ class Handlers:
     async def all(self, request: Request) -> Response:
         request.only()
         membership = self._replicas.membership
-        told = await asyncio.gather(*(self._one(member) for _, member in sorted(membership.members.items())))
-        return answer(bodies.ReplicaList(list(told)))
+        replicas = await asyncio.gather(
+            *(self._one(member) for _, member in sorted(membership.members.items()))
+        )
+        return answer(bodies.ReplicaList(list(replicas)))
 
     async def _one(self, member: Member) -> bodies.Replica:
         one = bodies.Replica(

@@ -114,8 +114,8 @@ def delay(policy: Policy, attempts: int, failure: Failure, rng: Random) -> float
     but not before a `Retry-After` that is short enough to be heeded."""
     terms = policy.retries.back_off
     span: float = min(terms.base_interval * (2 ** min(attempts, 30) - 1), terms.max_interval)
-    told = failure.retry_after
-    heeded = told if told is not None and told <= policy.retries.max_retry_after else 0.0
+    asked = failure.retry_after
+    heeded = asked if asked is not None and asked <= policy.retries.max_retry_after else 0.0
     return max(heeded, rng.random() * span)
 
 

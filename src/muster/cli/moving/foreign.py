@@ -64,8 +64,8 @@ class Foreign:
         if late.is_set():  # what was cut short can look whole
             raise Away(f"{self._url.hostname}: {self._late}")
         if answer.status != http.HTTPStatus.OK:
-            told = body[: limits.FOLLOW_REASON_CHARS].decode("latin-1")
-            raise Away(f"{self._prefix}{path}: {answer.status} {told}")
+            excerpt = body[: limits.FOLLOW_REASON_CHARS].decode("latin-1")
+            raise Away(f"{self._prefix}{path}: {answer.status} {excerpt}")
         if answer.length and len(body) <= limits.CLIENT_ANSWER_BYTES:
             raise Away(f"{self._prefix}{path}: the answer broke off, {answer.length} bytes are missing")
         return _plain(body, answer.getheader("Content-Encoding", ""))

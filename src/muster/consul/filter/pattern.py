@@ -309,5 +309,5 @@ class _Compiler:
 
     def _bad(self, what: str) -> BadFilter:
         """In Go's words."""
-        told = f"error parsing regexp: {what}: `{self._text}`"
-        return BadFilter(f'Failed to compile regular expression "{self._text}": {told}')
+        why = f"error parsing regexp: {what}: `{self._text}`"
+        return BadFilter(f'Failed to compile regular expression "{self._text}": {why}')

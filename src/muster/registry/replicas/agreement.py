@@ -121,8 +121,8 @@ class Agreement:
             return Compared([])
         policies = self._policies.tally(comparison.revision) if self._knows(comparison) else None
         mine = [await _tally(each) for each in self._as_of(comparison)]
-        told = _all(comparison.tallies, comparison.policies)
-        self._differ(comparison.who, comparison.revision, _all(mine, policies), told)
+        theirs = _all(comparison.tallies, comparison.policies)
+        self._differ(comparison.who, comparison.revision, _all(mine, policies), theirs)
         return Compared(mine, policies)
 
     def _knows(self, comparison: Comparison) -> bool:

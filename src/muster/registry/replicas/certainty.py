@@ -52,7 +52,7 @@ class Certainty:
         """
         for _ in range(limits.CONFIRM_ATTEMPTS):
             before = self._held(key)
-            answer = await _told(ask)
+            answer = await _answer_of(ask)
             if not isinstance(answer, Rejected) and written(answer):
                 return answer
             if await self._confirmed(key, before):
@@ -64,7 +64,7 @@ class Certainty:
     async def of_a_search(self, ask: Callable[[], Awaitable[T]]) -> T:
         """What `ask` says, or refuses, of what it finds here; a refusal only when it has looked through all that the store had when it
         was asked. Raises `Rejected`, `Unavailable`."""
-        answer = await _told(ask)
+        answer = await _answer_of(ask)
         if not isinstance(answer, Rejected):
             return answer
         await self.catch_up()
@@ -103,7 +103,7 @@ class Certainty:
             raise Unavailable("try_another", BEHIND, retry_after=COME_AGAIN_S) from None
 
 
-async def _told(ask: Callable[[], Awaitable[T]]) -> T | Rejected:
+async def _answer_of(ask: Callable[[], Awaitable[T]]) -> T | Rejected:
     try:
         return await ask()
     except Rejected as refusal:

@@ -116,8 +116,8 @@ class Mail:
                     continue  # who cannot vouch for it says nothing
                 await self._write(f"{SAID}{writer}/{self._me}", Reply(letter.number, heard))
 
-    async def _write(self, key: str, told: Letter | Reply) -> bool:
-        write = Write(key, msgspec.msgpack.encode(told), self._at.get(key, 0), self._lease())
+    async def _write(self, key: str, letter: Letter | Reply) -> bool:
+        write = Write(key, msgspec.msgpack.encode(letter), self._at.get(key, 0), self._lease())
         try:
             return isinstance(await self._store.commit(Batch(self._new_op(), (write,))), Committed)
         except StoreUnavailable:

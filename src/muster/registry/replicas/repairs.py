@@ -99,13 +99,13 @@ class Repairs:
         self._at = next((each.revision for each in loaded if each.key == self._key), 0)
         self._prepared.clear()
 
-    def apply(self, told: Changes) -> Right:
+    def apply(self, changes: Changes) -> Right:
         """With a transaction of ours comes what is put right in its turn."""
-        for entry in told.entries:
+        for entry in changes.entries:
             if entry.key == self._key:
-                self._at = told.revision if isinstance(entry, Put) else 0
-        fixes = self._prepared.pop(told.op, ())
-        return self._put_right(told.revision, fixes) if fixes else Right()
+                self._at = changes.revision if isinstance(entry, Put) else 0
+        fixes = self._prepared.pop(changes.op, ())
+        return self._put_right(changes.revision, fixes) if fixes else Right()
 
     def _put_right(self, revision: int, fixes: Sequence[Fix | PolicyFix]) -> Right:
         now, wall = self._registry.now(), self._registry.wall()

@@ -80,11 +80,11 @@ class Replicas:
         self.repairs.load(records)
         self.membership.load(records)
 
-    def apply(self, told: Changes) -> Right:
+    def apply(self, changes: Changes) -> Right:
         """What of the store's changes is about replicas. What is put right with them is changed for every reader."""
-        self.membership.apply(told.revision, told.entries)
-        self._mail.apply(told.revision, told.entries)
-        return self.repairs.apply(told)
+        self.membership.apply(changes.revision, changes.entries)
+        self._mail.apply(changes.revision, changes.entries)
+        return self.repairs.apply(changes)
 
     def _assign(self, roster: Roster) -> None:
         self._machine.assign(roster, self._registry.now())

@@ -282,9 +282,9 @@ class EtcdStore:
                 if _moves(answer.events, self.layout):
                     await self._look_again()
                     return
-                self._told(answer)
+                self._heard(answer)
 
-    def _told(self, answer: Any) -> None:
+    def _heard(self, answer: Any) -> None:
         """Publish what a watch says. Without an event it says how far it has come, unless it says only that it was opened."""
         if answer.events:
             self._history.publish(transactions.transactions(answer.events, self.layout))
