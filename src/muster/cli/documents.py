@@ -30,10 +30,10 @@ def policy_in(document: str) -> Policy:
 
     text = _text(document)
     try:
-        told = yaml.safe_load(text)
-        if told is None:
+        parsed = yaml.safe_load(text)
+        if parsed is None:
             raise unusable_file(_name(document), "there is nothing in it; {} is the policy of defaults alone")
-        return wire.parse(told)
+        return wire.parse(parsed)
     except (yaml.YAMLError, RecursionError) as error:
         raise unusable_file(_name(document), f"neither YAML nor JSON: {error}") from None
     except Rejected as rejected:

@@ -51,10 +51,10 @@ def read(environ: Mapping[str, str]) -> Environment:
 
 
 def _is_true(variable: str, environ: Mapping[str, str]) -> bool:
-    told = environ.get(variable, "").lower()
-    if told in _TRUE or told in _FALSE:
-        return told in _TRUE
-    raise ValueError(f"{variable} is neither true nor false: {told!r}")
+    given = environ.get(variable, "").lower()
+    if given in _TRUE or given in _FALSE:
+        return given in _TRUE
+    raise ValueError(f"{variable} is neither true nor false: {given!r}")
 
 
 def _trusting(variable: str, environ: Mapping[str, str]) -> ssl.SSLContext | None:
@@ -67,8 +67,8 @@ def _trusting(variable: str, environ: Mapping[str, str]) -> ssl.SSLContext | Non
 
 
 def _cache_dir(environ: Mapping[str, str]) -> Path | None:
-    if (told := environ.get("MUSTER_CACHE_DIR")) is not None:
-        return Path(told) if told else None
+    if (given := environ.get("MUSTER_CACHE_DIR")) is not None:
+        return Path(given) if given else None
     if cache := environ.get("XDG_CACHE_HOME"):
         return Path(cache) / "muster"
     home = environ.get("HOME")

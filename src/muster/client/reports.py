@@ -100,8 +100,8 @@ class Reports:
         self._over = False
 
     def _run(self) -> None:
-        while (told := self._waiting.get()) is not None and not self._over:
-            id, generation = told
+        while (report := self._waiting.get()) is not None and not self._over:
+            id, generation = report
             try:
                 self._requests.send(
                     Request("POST", f"/instances/{part(id)}/suspect", body={"generation": generation})

@@ -86,8 +86,8 @@ class StaticStream:
         before = self._epoch
         if _modified(self.registry.written) == self._seen:
             return [AliveEvent(_REVISION, self._digest, settled=True)]
-        told = self._read_anew()
-        return told if self._epoch == before else [ResetEvent(self._epoch, "the file has changed"), *told]
+        anew = self._read_anew()
+        return anew if self._epoch == before else [ResetEvent(self._epoch, "the file has changed"), *anew]
 
     def _read_anew(self) -> list[Event]:
         try:

@@ -156,10 +156,10 @@ class AgentWrites:
     async def _push(self, request: Request, result: Result, said: str) -> Response:
         held = self._held(request)
         if not held.check.lapses:
-            told = f'CheckID "{held.check.name}" does not have associated TTL'
-            raise Refused(500, told, "unknown_check")
-        told = printable(said, limits.CHECK_OUTPUT_CHARS)
-        await self._registry.push(held.key, 0, b"", held.check.name, result, told)
+            why = f'CheckID "{held.check.name}" does not have associated TTL'
+            raise Refused(500, why, "unknown_check")
+        output = printable(said, limits.CHECK_OUTPUT_CHARS)
+        await self._registry.push(held.key, 0, b"", held.check.name, result, output)
         return replies.done()
 
     def _held(self, request: Request) -> FoundCheck:

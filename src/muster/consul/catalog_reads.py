@@ -46,7 +46,7 @@ class CatalogReads:
             return view.body(key, lambda: self._piece(view, options, filter))
 
         views = map(self._shared.views.view, self._shared.catalog.topics(options.namespace))
-        return b"{" + b",".join(told for view in views if (told := piece(view))) + b"}"
+        return b"{" + b",".join(found for view in views if (found := piece(view))) + b"}"
 
     def _piece(self, view: View, options: Options, filter: Filter) -> bytes:
         """The name of the service and its tags; nothing if no instance is admitted."""

@@ -70,13 +70,13 @@ class Description(Struct, frozen=True):
 
     def registrar(self, incarnation: str = "", host: str = "127.0.0.1") -> Registrar:
         """Raises ValueError, or `Rejected` naming the field, for what no registry would take."""
-        told = self.registries
+        registries = self.registries
         return Registrar(
-            told.urls,
+            registries.urls,
             replace(self.instance, incarnation=incarnation, host=self.instance.host or host),
-            namespace=told.namespace,
-            token=told.token,
-            tls=told.tls,
+            namespace=registries.namespace,
+            token=registries.token,
+            tls=registries.tls,
             timing=self.timing,
         )
 
@@ -93,14 +93,14 @@ def describe(
 
     Raises ValueError or `Rejected` for what cannot be registered, OSError for a file that cannot be read.
     """
-    told = environment.read(environ)
-    if not (urls or told.urls):
+    found = environment.read(environ)
+    if not (urls or found.urls):
         raise ValueError(
             "no registry: set MUSTER_URL, or MUSTER_REGISTER=0 for a server that need not be found"
         )
     description = Description(
         _completed(instance or RegisterBody(), environ, port),
-        replace(told, urls=told.urls if urls is None else urls),
+        replace(found, urls=found.urls if urls is None else urls),
         timing,
     )
     description.registrar()
@@ -125,7 +125,7 @@ def _completed(instance: RegisterBody, environ: Mapping[str, str], port: int | N
 
 def _port(environ: Mapping[str, str]) -> int:
     """Raises ValueError."""
-    told = environ.get("PORT", "")
-    if told and not told.isdecimal():
-        raise ValueError(f"PORT is {told!r}, which is no port")
-    return int(told or 0)
+    given = environ.get("PORT", "")
+    if given and not given.isdecimal():
+        raise ValueError(f"PORT is {given!r}, which is no port")
+    return int(given or 0)

@@ -37,8 +37,8 @@ class MusterConfig(AppConfig):  # type: ignore[misc] # Django has no types
     def ready(self) -> None:
         """Raises `msgspec.ValidationError`, ValueError or `Rejected` naming what is wrong in MUSTER."""
         if as_django(os.environ, sys.argv, managing=_managing()):
-            told = msgspec.convert(getattr(settings, "MUSTER", {}), RegisterBody)
-            enter(Membership(describe(told)))
+            described = msgspec.convert(getattr(settings, "MUSTER", {}), RegisterBody)
+            enter(Membership(describe(described)))
 
 
 def _managing() -> bool:

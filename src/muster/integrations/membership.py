@@ -137,13 +137,13 @@ class Membership:
         return True
 
     def _meet(self, host: str) -> Crew:
-        told = self._description
-        id = told.instance.instance_id or told.instance.instanceId or f"{host}:{told.port}"
+        described = self._description
+        id = described.instance.instance_id or described.instance.instanceId or f"{host}:{described.port}"
         try:
             where = self._directory or crew.directory(os.environ)
-            return Crew.meeting(where, told.registries.namespace, told.service, id)
+            return Crew.meeting(where, described.registries.namespace, described.service, id)
         except OSError as error:
-            log.warning("%s can have one worker alone, for they cannot meet: %s", told.service, error)
+            log.warning("%s can have one worker alone, for they cannot meet: %s", described.service, error)
             return Crew.alone()
 
     def _register(self, host: str) -> None:

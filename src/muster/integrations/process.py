@@ -34,10 +34,10 @@ def may_register(environ: Mapping[str, str] = os.environ, *, otherwise: bool) ->
     """
     if environ.get("MUSTER_URL", "").startswith("static:"):
         return False
-    told = environ.get(VARIABLE, "").lower()
-    if told and told not in _SAID:
-        raise ValueError(f"{VARIABLE} is {told!r}: it says 1 or 0")
-    return _SAID.get(told, otherwise)
+    given = environ.get(VARIABLE, "").lower()
+    if given and given not in _SAID:
+        raise ValueError(f"{VARIABLE} is {given!r}: it says 1 or 0")
+    return _SAID.get(given, otherwise)
 
 
 def as_flask(environ: Mapping[str, str], arguments: Sequence[str]) -> bool:
