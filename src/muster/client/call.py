@@ -75,6 +75,11 @@ class Call:
         """How long it may take to connect (s)."""
         return self._traffic.policy.timeouts.connect
 
+    @property
+    def silence(self) -> float | None:
+        """How long it may take until the next byte comes, or goes (s). None: for ever."""
+        return self._traffic.policy.timeouts.idle or None
+
     def attempt(self) -> Attempt:
         """The next attempt begins. Raises `NoEndpoint`, also if the policy lets no more calls be under way."""
         traffic = self._traffic

@@ -152,6 +152,6 @@ def _timeouts(given: Any, step: Send) -> Any:
     for each in (connect, read):
         if each is not None and not isinstance(each, int | float):
             raise ValueError(f"timeout is a number of seconds or (connect, read), not {given!r}")
-    bounds = ((connect, step.connect, step.patience), (read, step.patience))
+    bounds = ((connect, step.connect, step.patience), (read, step.patience, step.silence))
     first, second = (min((b for b in bound if b is not None), default=None) for bound in bounds)
     return first, second

@@ -33,12 +33,13 @@ A = TypeVar("A", bound=Answer)
 
 
 class Send(Struct, frozen=True):
-    """An attempt, which may take `patience` s (None: for ever), and `connect` s to connect; the request carries `headers` besides
-    its own."""
+    """An attempt, which may take `patience` s (None: for ever), `connect` s of it to connect, and `silence` s (None: for ever) without a
+    byte; the request carries `headers` besides its own."""
 
     attempt: Attempt
     patience: float | None
     connect: float
+    silence: float | None = None
 
     @property
     def endpoint(self) -> Endpoint:
@@ -72,7 +73,7 @@ def exchange(
         while True:
             attempt = call.attempt()
             try:
-                answer = yield Send(attempt, call.patience, call.connect_timeout)
+                answer = yield Send(attempt, call.patience, call.connect_timeout, call.silence)
             except Exception as error:
                 outcome = outcome_of(error)
                 wait = None if outcome is None else call.failed(Failure(outcome), again=replayable)

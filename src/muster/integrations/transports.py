@@ -282,10 +282,12 @@ def _timeouts(given: dict[str, float | None], step: Send) -> dict[str, float | N
         raise ValueError(
             "a timeout of 0 s is no time at all, and None is no limit"
         )  # for sockets it means: do not wait
-    left = step.patience
-    if left is not None:
-        read = left if read is None or left < read else read
-        write = left if write is None or left < write else write
+    left, quiet = step.patience, step.silence
+    if quiet is None or (left is not None and left < quiet):
+        quiet = left
+    if quiet is not None:
+        read = quiet if read is None or quiet < read else read
+        write = quiet if write is None or quiet < write else write
     granted = step.connect if left is None or step.connect < left else left
     connect = granted if connect is None or granted < connect else connect
     return {**given, "connect": connect, "read": read, "write": write}

@@ -42,7 +42,8 @@ class Timeouts(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, om
     """connect    until a connection is there (`Cluster.connect_timeout`, in Envoy 5 s). 2 s outlive one lost SYN, which is
                   sent again after 1 s (RFC 6298 section 2).
     request    the whole call, retries included (`RouteAction.timeout`, 15 s); 0: none
-    idle       no byte in either direction (`RouteAction.idle_timeout`); 0: none
+    idle       no byte in either direction (`RouteAction.idle_timeout`); 0: none. In the library: for httpx, httpx2 and requests; in
+               aiohttp it is the session's (`ClientTimeout.sock_read`)
     """
 
     connect: Annotated[float, seconds()] = 2.0
@@ -156,7 +157,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     """What one process may have open towards the service (`CircuitBreakers.Thresholds`, same names and defaults).
 
     max_requests            requests under way
-    max_pending_requests    requests waiting for a connection
+    max_pending_requests    requests waiting for a connection; Envoy's. In Python they wait in the client library's pool, by its limits
     """
 
     max_requests: AtLeastOne = 1024

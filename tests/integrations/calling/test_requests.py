@@ -19,6 +19,8 @@ from tests.integrations.calling.test_transports import policy
 
 from muster.client import Discovery, NoEndpoint
 from muster.integrations.requests import Adapter
+from muster.model.policy import Policy
+from muster.model.resilience import Retries, Timeouts
 from muster.testing import FakeRegistry
 
 URL = "http+svc://web/stock"
@@ -101,6 +103,15 @@ def test_a_connection_that_breaks_is_tried_elsewhere(web: Web, find: Found, sess
     broken.say = lambda instance, method, path: (0, {}, b"")
     opened = session(find(policy()))
     assert [opened.get(URL).status_code for _ in range(20)] == [200] * 20
+
+
+def test_a_silent_instance_is_left_for_another(web: Web, find: Found, session: Open) -> None:
+    silent, _ = web(2)
+    hold = threading.Event()
+    silent.say = lambda instance, method, path: (200, {}, b"late" if hold.wait(20) else b"never")
+    opened = session(find(Policy(timeouts=Timeouts(idle=0.05), retries=Retries(num_retries=2))))
+    assert {opened.get(URL).text.split()[-1] for _ in range(10)} == {"/stock"}
+    hold.set()
 
 
 def test_nobody_to_call_is_a_connection_error_that_says_why(find: Found, session: Open) -> None:

@@ -203,6 +203,21 @@ def test_retry_after_is_heeded_while_the_deadline_lasts(
     assert len(one.asked) == 1
 
 
+def test_a_silent_instance_is_left_for_another(web: Web, find: Found, connect: Callable[..., Client]) -> None:
+    slow, _ = web(2)
+    hold = threading.Event()
+
+    def hang(instance: Instance, method: str, path: str) -> tuple[int, dict[str, str], bytes]:
+        hold.wait(20)
+        return 200, {}, b"late"
+
+    slow.say = hang
+    terms = Policy(timeouts=Timeouts(idle=0.05), retries=Retries(back_off=QUICK, num_retries=2))
+    client = connect(find(terms))
+    assert {client("GET").text.split()[-1] for _ in range(10)} == {"/stock"}
+    hold.set()
+
+
 def test_a_slow_instance_is_left_for_another(web: Web, find: Found, connect: Callable[..., Client]) -> None:
     slow, quick = web(2)
     over = threading.Event()
