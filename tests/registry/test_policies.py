@@ -6,6 +6,7 @@ import pytest
 from tests.registry.shop import opened
 
 from muster.core.state import ServiceKey
+from muster.model import limits
 from muster.model.errors import Rejected, Unavailable
 from muster.registry.store import Batch, Write
 from muster.storage.memory import MemoryStore
@@ -43,6 +44,14 @@ async def test_a_lost_answer_is_settled(fates: tuple[Fate, ...]) -> None:
     async with opened(script(*fates)) as shop:
         held = await shop.registry.policies.put(WEB, b"{}", 0)
         assert (held.document, held.revision) == (b"{}", 1)
+
+
+@in_virtual_time
+async def test_nobody_waits_longer_than_a_caller_does_for_a_slow_store_that_does_not_say() -> None:
+    silent = Fate(Fault.LOST_BATCH, before=limits.ETCD_CALL_S)
+    async with opened(script(*[silent] * 8)) as shop, asyncio.timeout(limits.CLIENT_REQUEST_S):
+        with pytest.raises(Unavailable, match="not known yet"):
+            await shop.registry.policies.put(WEB, b"{}", 0)
 
 
 @in_virtual_time

@@ -155,6 +155,17 @@ async def test_nobody_waits_for_an_answer_that_does_not_come() -> None:
 
 
 @in_virtual_time
+async def test_nobody_waits_longer_than_a_caller_does_for_a_slow_store_that_does_not_say() -> None:
+    silent = Fate(Fault.LOST_BATCH, before=limits.ETCD_CALL_S)
+    async with opened(script(*[silent] * 8)) as shop:
+        async with asyncio.timeout(limits.CLIENT_REQUEST_S):
+            assert await shop.tell(register()) == "store_unavailable"
+            assert shop.registry.trouble.startswith("what became of a write is not known yet")
+        await asyncio.sleep(30)
+        assert (shop.status(), shop.registry.trouble) == ("healthy", "")
+
+
+@in_virtual_time
 async def test_no_heartbeat_overtakes_an_expiry_whose_fate_is_unknown() -> None:
     fates = [Fate(), Fate(), *[LOST_BATCH] * (len(limits.LOST_ANSWER_WAITS_S) + 5)]
     async with opened(script(*fates)) as shop:

@@ -330,8 +330,10 @@ async def test_a_user_with_a_password(own: Cluster, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable, match="asks for a user"):
         await opened(own)
     password = tmp_path / "password"
-    password.write_text("wrong\n")
     location = parse(f"etcd://root@{member.target}")
+    with pytest.raises(StoreUnavailable, match=r"etcd\.password_file cannot be read"):
+        await EtcdStore.open(location, Credentials(password_file=password))
+    password.write_text("wrong\n")
     with pytest.raises(StoreUnavailable, match=r"etcd\.password_file"):
         await EtcdStore.open(location, Credentials(password_file=password))
     password.write_text("secret\n")

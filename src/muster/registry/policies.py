@@ -182,7 +182,7 @@ class Policies:
         asked is sent away to ask again."""
         write = Write(key_of(service), document, known.revision if known else 0)
         batch = Batch(self._new_op(), (write,))
-        unsure = False
+        unsure, until = False, asyncio.get_running_loop().time() + limits.LOST_ANSWER_PATIENCE_S
         for wait in limits.LOST_ANSWER_WAITS_S:
             try:
                 outcome = await self._store.commit(batch)
@@ -200,6 +200,8 @@ class Policies:
                         )
                 case Unknown():
                     unsure = True
+            if asyncio.get_running_loop().time() >= until:
+                break
             await asyncio.sleep(wait)
         raise Unavailable(
             "store_unavailable", "what became of the write is not known yet", retry_after=limits.WRITE_AGAIN_S

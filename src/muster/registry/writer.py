@@ -262,6 +262,7 @@ class Writer:
         A lost answer is settled by the operation's id, which the tail tells. Trying the same batch again is safe: if it was
         committed, its own conditions refuse the second time.
         """
+        began = asyncio.get_running_loop().time()
         for attempt in count():
             try:
                 outcome = await self._store.commit(transaction)
@@ -279,12 +280,13 @@ class Writer:
                         return None
                     return await self._ours(transaction, keys)
                 case Unknown(reason=reason):
-                    await self._puzzle(attempt, reason)
+                    await self._puzzle(attempt, began, reason)
         raise AssertionError("unreachable")
 
-    async def _puzzle(self, attempt: int, reason: str) -> None:
+    async def _puzzle(self, attempt: int, began: float, reason: str) -> None:
         waits = limits.LOST_ANSWER_WAITS_S
-        if attempt == len(waits):
+        late = asyncio.get_running_loop().time() - began >= limits.LOST_ANSWER_PATIENCE_S
+        if not self._shut and (late or attempt == len(waits)):
             self._note_trouble(why := f"what became of a write is not known yet: {reason}")
             self._turn_away(why)
         await asyncio.sleep(waits[min(attempt, len(waits) - 1)])  # the last one repeats

@@ -160,7 +160,10 @@ class Client:
 
     async def _sign_in(self) -> str:
         file = self._credentials.password_file
-        password = (await asyncio.to_thread(file.read_text)).strip() if file else ""
+        try:
+            password = (await asyncio.to_thread(file.read_text)).strip() if file else ""
+        except (OSError, UnicodeDecodeError) as error:
+            raise CallFailed(Meaning.REFUSED, f"etcd.password_file cannot be read: {error}") from None
         request = MESSAGES["AuthenticateRequest"](name=self.location.user, password=password)
         answer = await self._attempt(_AUTHENTICATE, request)
         self._token = answer.token
