@@ -11,6 +11,7 @@ from tests.client.conftest import Follow, ports, until
 
 from muster.client import Discovery, NoEndpoint
 from muster.client.endpoint import Endpoint
+from muster.model import limits
 from muster.model.instance import Endpoint as Port
 from muster.model.policy import Balancer, Locality, Policy, Route, Split, Subset
 from muster.model.resilience import Breaker, Retries
@@ -129,6 +130,20 @@ CANARY = Policy(
     routes=(Route(header="x-canary", subset="new"),),
     fallback="no_fallback",
 )
+
+
+def test_names_that_nobody_has_take_no_places_from_one_that_somebody_has(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    registry.add("web", port=1, endpoints=(Port("grpc", 7, "grpc"),))
+    discovery = follow("web")
+    discovery.wait_ready()
+    for number in range(2 * limits.CLIENT_PORTS):
+        with pytest.raises(NoEndpoint):
+            discovery.pick("web", f"wrong-{number}")
+    first, second = (discovery.pick("web", "grpc").peer for _ in range(2))
+    assert first is second
+    assert len(discovery.status().services["web"].calls) <= limits.CLIENT_PORTS
 
 
 def test_a_canary_gets_its_share_and_whoever_asks_for_it(registry: FakeRegistry, follow: Follow) -> None:

@@ -111,7 +111,7 @@ def test_it_can_be_turned_off() -> None:
 
 def test_it_is_said() -> None:
     caller = cut(*LOST)
-    told = explain(caller.build(), caller.endpoints, caller.policy, caller.place, caller.memory, caller.now)
+    told = explain(caller.build(), caller.known(), caller.policy, caller.place, caller.now)
     assert told[-1].why == (
         "its zone is out of our reach: nobody we called there answered; a trial in 1.0 s at the latest"
     )

@@ -12,7 +12,7 @@ from muster.policy.outcome import Outcome
 
 
 def verdicts(caller: Caller) -> list[tuple[float, str]]:
-    found = explain(caller.build(), caller.endpoints, caller.policy, caller.place, caller.memory, caller.now)
+    found = explain(caller.build(), caller.known(), caller.policy, caller.place, caller.now)
     return [(round(each.share, 3), each.why) for each in found]
 
 

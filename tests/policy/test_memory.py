@@ -10,6 +10,7 @@ from tests.policy.world import Caller, web, webs
 
 from muster.model import limits
 from muster.model.policy import DEFAULT, Balancer, Policy
+from muster.policy.explain import explain
 from muster.policy.memory import Memory, Peer
 from muster.policy.outcome import MEANINGS, Outcome
 
@@ -225,6 +226,7 @@ def test_nothing_is_kept_of_those_never_called() -> None:
     caller.call("web-1")
     caller.now += 11
     caller.build()  # the sweep looks at everybody
+    explain(caller.picker, caller.known(), caller.policy, caller.place, caller.now)
     known = [(peer.known_breaker, peer.known_record) for peer in map(caller.peer, ("web-1", "web-2"))]
     assert known[1] == (None, None)
     assert known[0][1] is not None

@@ -91,9 +91,11 @@ class Caller:
             shares[choice.endpoint.id] += share  # type: ignore[assignment]
         return {id: round(share, 6) for id, share in shares.items() if share}
 
+    def known(self) -> list[tuple[Web, Peer]]:
+        return list(zip(self.endpoints, self.memory.adopt(self.endpoints, self.now), strict=True))
+
     def peer(self, id: str) -> Peer:
-        peers = self.memory.adopt(self.endpoints, self.now)
-        return next(peer for endpoint, peer in zip(self.endpoints, peers, strict=True) if endpoint.id == id)
+        return next(peer for endpoint, peer in self.known() if endpoint.id == id)
 
     def call(
         self, id: str, outcome: Outcome = Outcome.SUCCESS, *, times: int = 1, took: float = 0.01

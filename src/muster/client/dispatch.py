@@ -82,7 +82,7 @@ class Dispatch:
             if known is not None:
                 return known
             made = self._made(snapshot, port)
-            if len(self._of(service)) < limits.CLIENT_PORTS:
+            if len(self._of(service)) < limits.CLIENT_PORTS or (not made.empty and self._vacate(service)):
                 self.table[route] = made
             return made
 
@@ -141,6 +141,14 @@ class Dispatch:
             suspect=self._reports.tell,
             tracing=self._tracing,
         )
+
+    def _vacate(self, service: str) -> bool:
+        """Names that nobody has are forgotten for one that somebody has: there may be any number of them. False if there is none."""
+        for route, traffic in self.table.items():
+            if traffic.service == service and traffic.port is not None and traffic.empty:
+                del self.table[route]
+                return True
+        return False
 
     def _of(self, service: str) -> list[Traffic]:
         return [traffic for traffic in self.table.values() if traffic.service == service]

@@ -129,6 +129,11 @@ class Traffic:
         self.count(reason)
         return NoEndpoint(self.service, reason, age=age, detail=detail)
 
+    @property
+    def empty(self) -> bool:
+        """Whether nobody has this port."""
+        return self._picker.reason() == "empty"
+
     def shares(self) -> Iterator[tuple[Endpoint, float]]:
         """Who gets which part of the calls in the long run."""
         for choice, share in self._picker.shares():
@@ -137,8 +142,9 @@ class Traffic:
     def explain(self) -> list[Explanation]:
         """One for each endpoint of the snapshot."""
         with self._building:
-            endpoints, now = self._endpoints(), self.clock()
-            return explain(self._picker, endpoints, self.policy, self.place, self.memory, now)
+            picker, endpoints, now = self._picker, self._endpoints(), self.clock()
+            peers = self.memory.adopt(endpoints, now, _Pauses(endpoints))
+        return explain(picker, list(zip(endpoints, peers, strict=True)), self.policy, self.place, now)
 
     def start(self, endpoint: Endpoint, peer: Peer) -> float:
         """An attempt begins. Returns when."""

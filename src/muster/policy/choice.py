@@ -109,7 +109,8 @@ def slow_start(age: float, terms: SlowStart) -> float:
 def deadline(candidates: Sequence[Candidate[E]], policy: Policy, now: float) -> float:
     """When something about them changes by itself (s; infinity: never): a breaker lets a trial through, a success speaks no
     more for an overdue one, a new one is worth more."""
-    moments = [peer.breaker.until for _, peer in candidates if peer.out and peer.breaker.state != "closed"]
+    breakers = (peer.known_breaker for _, peer in candidates if peer.out)
+    moments = [breaker.until for breaker in breakers if breaker and breaker.state != "closed"]
     moments += [doubt.until for _, peer in candidates if (doubt := doubted(peer))]
     moments += [
         peer.succeeded_at + limits.RECENT_SUCCESS_S

@@ -9,9 +9,11 @@ from msgspec import Struct
 from muster.model.policy import Policy
 from muster.model.record import DISCOVERABLE
 
-from .choice import marks_count, silent
+from .breaker import Breaker
+from .choice import Candidate, marks_count, silent
 from .endpoint import E, Place
-from .memory import Memory, Peer, doubted
+from .memory import Peer, doubted
+from .outliers import Record
 from .picker import Picker
 
 
@@ -24,14 +26,12 @@ class Explanation(Struct, frozen=True):
 
 
 def explain(
-    picker: Picker[E], endpoints: Sequence[E], policy: Policy, place: Place, memory: Memory, now: float
+    picker: Picker[E], known: Sequence[Candidate[E]], policy: Policy, place: Place, now: float
 ) -> list[Explanation]:
-    """One for each endpoint, in their order. `picker` is the one in use, made of the rest."""
+    """One for each endpoint that is `known`, with its peer, in their order. `picker` is the one in use. Looks, and changes nothing."""
     shares: dict[Peer, float] = {}
     for choice, share in picker.shares():
         shares[choice.peer] = shares.get(choice.peer, 0.0) + share
-    peers = memory.adopt(endpoints, now)
-    known = list(zip(endpoints, peers, strict=True))
     heeded = marks_count(
         [c for c in known if c[0].instance.status in DISCOVERABLE], policy.panic_threshold, now
     )
@@ -51,14 +51,15 @@ def _sentence(share: float, against: str) -> str:
 
 def _against(endpoint: E, peer: Peer, policy: Policy, place: Place, now: float, *, heeded: bool) -> str:
     """What speaks against it; first match wins."""
-    instance, breaker, terms = endpoint.instance, peer.breaker, policy.outlier_detection
+    instance, terms = endpoint.instance, policy.outlier_detection
+    breaker, record = peer.known_breaker or Breaker(), peer.known_record or Record()
     if instance.status not in DISCOVERABLE:
         return f"the registry says {instance.status}"
     if not instance.weight:
         return "its weight is 0"
-    if peer.record.ejected_at is not None:
-        left = max(0.0, peer.record.ejected_until(terms) - now)
-        return f"ejected: {peer.record.cause}; back in {left:.1f} s, at the next sweep"
+    if record.ejected_at is not None:
+        left = max(0.0, record.ejected_until(terms) - now)
+        return f"ejected: {record.cause}; back in {left:.1f} s, at the next sweep"
     if breaker.state == "half_open":
         return "its breaker is half-open: one trial is under way"
     if breaker.state == "open":

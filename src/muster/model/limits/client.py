@@ -47,7 +47,8 @@ CLIENT_BUILD_QUICK_S = 0.001
 CLIENT_BUILD_LATE_S = 1.0
 """How late a picker may be for that. Whoever has left is passed over meanwhile."""
 CLIENT_PORTS = 16
-"""Ports of one service that pickers are kept for, by name; more are served, and cost a build for every pick."""
+"""Ports of one service that pickers are kept for, by name; more are served, and cost a build for every pick. Names that nobody has make
+room for one that somebody has."""
 CLIENT_SHARED = 1_024
 """Values that a mirror looks for to keep them once, some 100 bytes each: zones, versions, labels. Those that are an instance's own are
 forgotten, with all the others, when there are so many; the others are then kept twice."""
