@@ -97,6 +97,7 @@ class MusterProtocol(HttpToolsProtocol):
         self._phase: Phase = "idle"
         self._incoming = Incoming()
         self._whole = b""
+        self._known = self.listener.memo.answers
         self._patience = Patience(0.0)
 
     # --- Connection -------------------------------------------------------------------------------------------------
@@ -153,12 +154,13 @@ class MusterProtocol(HttpToolsProtocol):
     # --- Reading ----------------------------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        if self._phase == "streaming" or self._phase == "refused":
+        if self._phase == "idle":
+            self._whole = data
+            if not self._patience.unsent and not self._answering and self._answer_known(data):
+                return
+        elif self._phase == "streaming" or self._phase == "refused":
             return
-        self._whole = data if self._phase == "idle" else b""
-        if self._whole and not self._patience.unsent and not self._answering and self._answer_known(data):
-            return
-        if self._phase == "head":
+        elif self._phase == "head":
             self._incoming.more_head_bytes += len(data)  # A header without end is not reported by the parser.
         if data.find(b"pgrade:", 0, limits.HEAD_BYTES) > 0:
             data = UPGRADE.sub(DECLINED, data)
@@ -169,12 +171,12 @@ class MusterProtocol(HttpToolsProtocol):
 
     def _answer_known(self, data: bytes) -> bool:
         """Answer without the parser what it need not see: bytes, or header lines, that were judged before."""
-        listener = self.listener
-        known = listener.memo.answers.get(data)
+        known = self._known.get(data)
         if known is not None:
-            self._patience.read(listener.seconds)
+            self._patience.read(self.listener.seconds)
             self.transport.write(known.answer())
             return True
+        listener = self.listener
         read = listener.memo.read(data)
         if read is None:
             return False
