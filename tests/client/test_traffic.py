@@ -1,5 +1,6 @@
 """Whom calls go to, and what failed ones change."""
 
+import gc
 import ssl
 from collections import Counter
 from collections.abc import Callable
@@ -357,6 +358,20 @@ def test_a_good_answer_that_breaks_is_none(
     with pytest.raises(type(error)), attempt:
         raise error
     assert attempt.outcome is outcome
+
+
+def test_one_that_nobody_finishes_is_over_when_it_is_forgotten(
+    registry: FakeRegistry, follow: Follow
+) -> None:
+    service(registry, 1)
+    discovery = follow("web")
+    discovery.wait_ready()
+    for _ in range(3):
+        discovery.attempt("web")
+    gc.collect()
+    peer = discovery.pick("web").peer
+    assert peer is not None
+    assert (peer.outstanding, peer.out) == (0, False)
 
 
 def test_what_was_not_picked_cannot_be_attempted() -> None:

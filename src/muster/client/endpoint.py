@@ -76,26 +76,32 @@ class Endpoint(Struct, frozen=True, gc=False):
 
 
 class Attempt:
-    """A context manager; or call `finish`, whatever becomes of the call. Finishing twice is once. `span`: as whoever traces it
-    has it, the current one while the block lasts; `status`: of HTTP, once it is known."""
+    """A context manager; or call `finish`, whatever becomes of the call. Finishing twice is once; one that nobody finishes is over when it
+    is collected, and says nothing. `span`: as whoever traces it has it, the current one while the block lasts; `status`: of HTTP, once
+    it is known."""
 
     __slots__ = ("_current", "_ledger", "_over", "_peer", "endpoint", "outcome", "span", "started", "status")
 
     def __init__(self, endpoint: Endpoint, resent: int = 0) -> None:
+        self._over = True
         ledger, peer = endpoint.ledger, endpoint.peer
         if ledger is None or peer is None:
             raise ValueError(f"{endpoint!r} was not picked: there is nothing to learn for")
         self._ledger = ledger
         self._peer = peer
-        self._over = False
         self._current: AbstractContextManager[object] | None = None
         self.endpoint = endpoint
         self.outcome: Outcome | None = None
         self.status: int | None = None
         self.started = ledger.start(endpoint, peer)
+        self._over = False
         self.span: Span | None = None
         if ledger.tracing is not None:
             self.span = tracing.begin(ledger.tracing, endpoint, resent)
+
+    def __del__(self) -> None:
+        if not self._over:
+            self.finish(Outcome.CANCELLED)
 
     def __repr__(self) -> str:
         return f"<Attempt of {self.endpoint}, {self.outcome or 'under way'}>"
