@@ -3,8 +3,10 @@
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.cli.terminal import muster
@@ -17,6 +19,7 @@ pytestmark = pytest.mark.fault
 
 LIVE = 12
 LIFE_S = 2.5
+SAME = "same"
 
 
 def pass_(seconds: float) -> None:
@@ -167,6 +170,30 @@ def test_a_replica_that_cannot_be_reached_is_asked_through_the_store(tmp_path: P
 
         trio.until(dead_gone, within=60)
         assert wrong == []
+
+
+def test_one_id_registered_at_all_replicas_at_the_same_instant_is_the_last_ones(trio: Trio) -> None:
+    """Each is told a generation of its own; whoever lost learns it by its first heartbeat, wherever that goes."""
+
+    def at_once(incarnations: Sequence[str]) -> list[int]:
+        with ThreadPoolExecutor(3) as pool:
+            told = list(pool.map(registered, trio.replicas, incarnations))
+        return [each["generation"] for each in told]
+
+    def registered(replica: Replica, incarnation: str) -> Any:
+        port = replica.port if incarnation != SAME else 9
+        body = {"service": "web", "instance_id": "one", "host": "h", "port": port, "ttl": 3600.0}
+        return replica.call("POST", "/register", body | {"incarnation": incarnation}, timeout=10)[1]
+
+    for turn in range(5):
+        generations = at_once([f"{name}-{turn}" for name in "abc"])
+        assert len(set(generations)) == 3
+        for step, generation in enumerate(generations):
+            there = trio.replicas[(step + turn) % 3]
+            status, _ = there.call("PUT", f"/heartbeat/one?generation={generation}")
+            assert status == (204 if generation == max(generations) else 409)
+    assert len(set(at_once([SAME] * 3))) == 1  # a retry elsewhere is not another registration
+    trio.until(lambda: agree(trio))
 
 
 def test_an_id_nobody_knows_is_unknown_only_if_the_store_says_so(trio: Trio) -> None:

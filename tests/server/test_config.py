@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from muster.server import shared
 from muster.server.config import BadConfig, resolve
 from muster.server.options import OPTIONS
 from muster.server.settings import Address, Guard, Log, Settings, Tls
@@ -67,6 +68,32 @@ def test_every_option_can_be_set_by_flag_and_environment() -> None:
         assert by_environment.source(option.key) == f"environment {option.variable}"
 
 
+@pytest.mark.parametrize(
+    "url", ["r1", "r1:8500", "ftp://r1", "http://", "http://r1:99999", "http://r1/x", "http://a@r1"]
+)
+def test_a_replica_is_reached_at_a_url(url: str) -> None:
+    flags = {"store": "etcd://etcd/shop"}
+    with pytest.raises(BadConfig, match=r"replica\.url .*must be http://HOST:PORT or https://HOST:PORT"):
+        resolve(flags | {"replica.url": url}, {})
+    resolve(flags | {"replica.url": "https://[::1]:8500/"}, {})
+
+
+def test_a_replica_has_a_name_that_fits_into_a_key() -> None:
+    with pytest.raises(BadConfig, match=r"replica\.name .*without a slash"):
+        resolve({"store": "etcd://etcd/shop", "replica.name": "a/b"}, {})
+
+
+@pytest.mark.parametrize("held", ["", " \n", "two\nlines"])
+def test_a_secret_that_everybody_knows_is_none(tmp_path: Path, held: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(held)
+    settings = resolve({"store": "etcd://etcd/shop", "replica.secret_file": str(file)}, {}).settings
+    with pytest.raises(BadConfig, match=r"replica\.secret_file .*as one line"):
+        shared.secret(settings)
+    file.write_text("our own\n")
+    assert shared.secret(settings) == "our own"
+
+
 def test_replicas_that_others_can_reach_have_a_secret() -> None:
     flags = {"store": "etcd://host", "listen": "10.0.0.1:8500", "tokens_file": "tokens", **TLS}
     with pytest.raises(BadConfig, match=r"replica\.secret_file .*to the same secret on each"):
@@ -95,6 +122,7 @@ EXAMPLES = {
     "dns_consul_domain": "example.consul",
     "dns_cluster_domain": "example.local",
     "store": "memory",
+    "replica.url": "http://r1:8500",
     "insecure": "true",
     "dotted_names": "true",
     "log.level": "debug",

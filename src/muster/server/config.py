@@ -12,6 +12,7 @@ import difflib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -204,10 +205,27 @@ def _check_replica(configuration: Configuration) -> None:
             raise BadConfig(
                 value.option.key, value.source, "needs a store that replicas can share: etcd://HOST/PREFIX"
             )
+    if problem := _no_peer_url(settings.replica.url):
+        raise BadConfig("replica.url", configuration.source("replica.url"), problem)
+    if "/" in (settings.replica.name or ""):
+        raise BadConfig(
+            "replica.name", configuration.source("replica.name"), "must be a name without a slash"
+        )
     open_to_all = settings.shares_store and not settings.listen.loopback and not settings.insecure
     if open_to_all and settings.replica.secret_file is None:
         problem = "replicas on a shared store prove to one another who they are: set replica.secret_file to the same secret on each"
         raise BadConfig("replica.secret_file", configuration.source("replica.secret_file"), problem)
+
+
+def _no_peer_url(url: str | None) -> str | None:
+    """Why other replicas cannot use it, if they cannot."""
+    try:
+        parts = urlsplit(url or "http://any")
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        rest = parts.username or parts.path.strip("/") or parts.query or parts.fragment
+    except ValueError:
+        good, rest = False, ""
+    return None if good and not rest else f"must be http://HOST:PORT or https://HOST:PORT (got {url!r})"
 
 
 def _check_exposure(configuration: Configuration) -> None:

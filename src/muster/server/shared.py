@@ -55,8 +55,17 @@ def peers(settings: Settings) -> HttpPeers:
 
 
 def secret(settings: Settings) -> str:
+    """Empty if none is set. Raises `BadConfig` for a file that holds none, which everybody would know; `OSError`."""
     file = settings.replica.secret_file
-    return file.read_text().strip() if file else ""
+    if file is None:
+        return ""
+    found = file.read_text().strip()
+    if not found or not found.isprintable():
+        problem = "write the secret that all replicas share into it, as one line"
+        raise BadConfig(
+            "replica.secret_file", str(file), f"{problem}; it is {'empty' if not found else 'none'}"
+        )
+    return found
 
 
 def among(settings: Settings, store: Store, address: Address, stack: AsyncExitStack) -> Shared | None:
