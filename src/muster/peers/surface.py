@@ -76,9 +76,8 @@ class Handlers:
         return answer(bodies.ReplicaList(list(replicas)))
 
     async def _one(self, member: Member) -> bodies.Replica:
-        one = bodies.Replica(
-            member.name, member.url, member.name == self._replicas.membership.me.name, member.resting
-        )
+        me = member.name == self._replicas.membership.me.name
+        one = bodies.Replica(member.name, member.url, me, self._replicas.rests(member.name))
         if one.me:
             standing = self._replicas.standing(self._version)
             return replace(one, standing=standing, problem=self._replicas.trouble)

@@ -125,6 +125,10 @@ class Replicas:
         self.insist()
         return [Renewal.SLOW if each in ONLY_THE_STORE_KNOWS else each for each in renewals]
 
+    def rests(self, name: str) -> bool:
+        """Whether a replica owns nothing for a while; where all have just started again, all own."""
+        return name in self._machine.leases.roster.resting
+
     @property
     def trouble(self) -> str:
         """Why this replica acknowledges nothing; "" if it does, or has not had the time to join."""
