@@ -185,6 +185,25 @@ def test_a_copy_of_nothing_is_refused_and_begins_no_history(tmp_path: Path, etcd
     assert not (tmp_path / "empty.db").exists()
 
 
+async def test_a_database_is_replaced_with_its_log_and_never_under_a_registry(tmp_path: Path) -> None:
+    old, new = tmp_path / "old.db", tmp_path / "new.db"
+    await filled(new)
+    running = await SqliteStore.open(old)
+    await running.commit(Batch("op", (Write("p/default/old", b"{}", 0),)))
+    kept = old.with_name("old.db-wal").read_bytes()
+    with pytest.raises(CannotMove, match="is in use by"):
+        await asyncio.to_thread(move, Settings(), f"sqlite:{new}", f"sqlite:{old}", replace=True)
+    await running.commit(Batch("op", (Write("p/default/older", b"{}", 0),)))
+    await running.close()
+
+    old.with_name("old.db-wal").write_bytes(kept)  # as a registry that was killed leaves it
+    await asyncio.to_thread(move, Settings(), f"sqlite:{new}", f"sqlite:{old}", replace=True)
+    assert {each.key for each in copying.read(old).records} == {*GENERATIONS, "p/default/web"}
+    store = await SqliteStore.open(old)
+    assert len((await store.load()).records) == 4
+    await store.close()
+
+
 def test_a_backup_that_is_no_file(tmp_path: Path, etcd: Etcd) -> None:
     for odd in (tmp_path, tmp_path / "none", Path()):
         with pytest.raises(CannotMove, match="is no file"):

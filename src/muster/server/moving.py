@@ -18,7 +18,7 @@ from muster.server.settings import Settings
 from muster.storage.carrying import carried
 from muster.storage.etcd.location import Location, parse
 from muster.storage.sqlite import FILE_NAME, BackupFailed, StoreRefused
-from muster.storage.sqlite.copying import read, write
+from muster.storage.sqlite.copying import put, read, write
 from muster.storage.sqlite.restore import check_backup
 
 FILE = "sqlite:"
@@ -114,7 +114,7 @@ async def _move(
         raise CannotMove(f"{source} holds nothing: is that its prefix?")
     loaded = carried(held)
     if isinstance(target, Path):
-        await asyncio.to_thread(write, target, loaded, overwrite=replace)
+        await asyncio.to_thread(put, target, loaded, replace=replace)
         return Moved(str(target), len(loaded.records), loaded.epoch, loaded.revision)
     return await _fill(settings, target, loaded, replace=replace)
 

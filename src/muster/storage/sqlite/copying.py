@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 from muster.registry.store import Loaded, Stored
@@ -11,7 +11,7 @@ from muster.registry.store import Loaded, Stored
 from .backup import seal
 from .draft import draft
 from .failures import BackupFailed, StoreRefused, advice
-from .file import check, looking
+from .file import check, connect, looking, wal_path
 from .lock import FileLock
 from .schema import Head, begin_history, checksum, migrate
 
@@ -42,9 +42,22 @@ def write(path: Path, loaded: Loaded, *, overwrite: bool = False) -> None:
                 connection.execute("COMMIT")
             seal(new)
     except FileExistsError as error:
-        raise BackupFailed(f"{path} exists: choose another name, or ask to overwrite it") from error
+        raise BackupFailed(f"{path} exists: choose another name, or say --replace") from error
     except (OSError, sqlite3.Error) as error:
         raise BackupFailed(f"{path} cannot be written: {advice(error)}") from error
+
+
+def put(path: Path, loaded: Loaded, *, replace: bool) -> None:
+    """As `write`; in the place of a database only if no registry runs on it. Blocks. Raises `BackupFailed`, `StoreRefused`."""
+    if not (replace and path.exists()):
+        return write(path, loaded, overwrite=replace)
+    with FileLock.take(path):
+        with suppress(StoreRefused, sqlite3.Error):
+            connect(
+                path
+            ).close()  # folds the log into the file, which stays whole until the other takes its name
+        wal_path(path).unlink(missing_ok=True)  # or it would be taken for the other's
+        return write(path, loaded, overwrite=True)
 
 
 def _row(stored: Stored) -> tuple[str, bytes, int, str]:
