@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 from tests.registry.replicas.pair import JOINED_S, Pair, pair
@@ -79,6 +79,18 @@ async def test_where_nobody_else_hears_nobody_is_deaf() -> None:
         async with lives(two, "a", 2) as a, lives(two, "b", 2) as b:
             assert others(b) == {"a": (True, True)}
             assert others(a) == {"b": (True, False)}
+
+
+@in_virtual_time
+async def test_where_all_crash_at_once_somebody_hears_soon() -> None:
+    async with pair(names="") as two:
+        await asyncio.gather(crash(two, "a"), crash(two, "b"))
+        async with AsyncExitStack() as stack:
+            lived = (stack.enter_async_context(two.living(name, f"{name}/2")) for name in "ab")
+            await asyncio.gather(*lived)
+            await asyncio.sleep(2 * limits.REPLICA_JOIN_AGAIN_S)
+            heard = [deaf for each in two.registries.values() for _, deaf in others(each).values()]
+            assert False in heard
 
 
 @in_virtual_time

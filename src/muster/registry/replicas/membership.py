@@ -84,8 +84,7 @@ class Membership:
 
     def _rest(self, former: str) -> None:
         self._former = former
-        hears = any(not member.deaf for member in self.others)
-        self.me = structs.replace(self.me, resting=True, deaf=hears)
+        self.me = structs.replace(self.me, resting=True, deaf=self._others_hear)
         self._rests_until = asyncio.get_running_loop().time() + limits.REPLICA_REST_S
         self._deaf_until = float("inf")
 
@@ -125,6 +124,10 @@ class Membership:
     def others(self) -> list[Member]:
         return [member for name, member in self.members.items() if name != self.me.name]
 
+    @property
+    def _others_hear(self) -> bool:
+        return any(not member.deaf for member in self.others)
+
     def met(self, name: str, problem: str = "") -> None:
         """A replica answered, or why it did not."""
         if problem and name in self.members:
@@ -160,7 +163,7 @@ class Membership:
 
     def _recover(self, now: float) -> None:
         """What we are from now on, the store is told next. Before it knows that we hear, nothing is acknowledged."""
-        if self.me.deaf and now >= self._deaf_until:
+        if self.me.deaf and (now >= self._deaf_until or not self._others_hear):
             self.me = structs.replace(self.me, deaf=False)
             self._until = float("-inf")
         if self.me.resting and now >= self._rests_until:
