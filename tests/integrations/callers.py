@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import threading
+import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Final
@@ -15,6 +16,8 @@ PAUSE_S: Final = 0.01
 THINKING: Final = ("0", "0.01", "0.15")
 """Seconds that the application takes for its answers, in turn."""
 WAIT_S: Final = 60.0
+UNUSED_S: Final = 1.0
+"""Whoever keeps a connection for longer without a request meets its end by the server, gunicorn's after 2 s, and that is nobody's drain."""
 
 
 class Caller(threading.Thread):
@@ -24,7 +27,7 @@ class Caller(threading.Thread):
         super().__init__(name=f"caller-{keep_alive=}", daemon=True)
         self._discovery = discovery
         self._keep_alive = keep_alive
-        self._kept: dict[str, http.client.HTTPConnection] = {}
+        self._kept: dict[str, tuple[http.client.HTTPConnection, float]] = {}
         self._news = threading.Condition()
         self._stopping = threading.Event()
         self.answered: Counter[int] = Counter()
@@ -44,7 +47,7 @@ class Caller(threading.Thread):
             with self._news:
                 self.answered[endpoint.port] += 1
                 self._news.notify_all()
-        for connection in self._kept.values():
+        for connection, _ in self._kept.values():
             connection.close()
 
     def until_answered(self, port: int, times: int) -> None:
@@ -59,9 +62,7 @@ class Caller(threading.Thread):
 
     def _call(self, host: str, port: int, think: str) -> None:
         address = f"{host}:{port}"
-        connection = self._kept.get(address) or http.client.HTTPConnection(host, port, timeout=10)
-        if self._keep_alive:
-            self._kept[address] = connection
+        connection = self._connection(address, host, port)
         connection.request(
             "GET", f"/?think={think}", headers={} if self._keep_alive else {"Connection": "close"}
         )
@@ -69,8 +70,18 @@ class Caller(threading.Thread):
         body = answer.read()
         if answer.status != http.HTTPStatus.OK:
             raise http.client.HTTPException(f"{answer.status}: {body[:80]!r}")
-        if not self._keep_alive:
+        if self._keep_alive:
+            self._kept[address] = connection, time.monotonic()
+        else:
             connection.close()
+
+    def _connection(self, address: str, host: str, port: int) -> http.client.HTTPConnection:
+        if address in self._kept:
+            connection, used = self._kept[address]
+            if time.monotonic() - used < UNUSED_S:
+                return connection
+            connection.close()
+        return http.client.HTTPConnection(host, port, timeout=10)
 
 
 @contextlib.contextmanager
