@@ -166,7 +166,7 @@ def test_every_field_of_an_instance() -> None:
         ("{% for a in range(10 ** 9) %}{% endfor %}", "Range too big"),
         ("{% include 't.j2' %}", "recursion"),
         ("{{ service('no such name') }}", "may hold letters"),
-        ("{{ service(3) }}", "no attribute"),
+        ("{{ service(3) }}", "must be text, not int"),
         ("{{ 1 // 0 }}", "zero"),
     ],
 )
