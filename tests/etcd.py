@@ -14,6 +14,7 @@ from pathlib import Path
 from msgspec import Struct
 from tests.certificates import Pair
 from tests.parts import require
+from tests.processes import pause
 
 START_S = 20.0
 
@@ -106,7 +107,8 @@ class Etcd:
             self.process = None
 
     def pause(self) -> None:
-        self._signal(signal.SIGSTOP)
+        assert self.process
+        pause(self.process.pid)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)

@@ -5,7 +5,9 @@ with told_of(process.pid, log):
 """
 
 import contextlib
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections import defaultdict
@@ -28,6 +30,13 @@ def family(pid: int) -> list[int]:
     for each in found:
         found += children[each]
     return found
+
+
+def pause(pid: int) -> None:
+    """SIGSTOP to a child of ours, until all its threads stand: on a busy machine they go on for a moment, until one of them has taken
+    the signal."""
+    os.kill(pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, pid, os.WSTOPPED | os.WNOWAIT)
 
 
 def stacks(pid: int) -> str:

@@ -24,6 +24,7 @@ from typing import Any, Final, Self
 import msgspec
 from tests.cuts.notes import Note, Ready, read
 from tests.parts import require
+from tests.processes import pause
 from tests.proof.network import Network
 from tests.source import ROOT
 
@@ -76,7 +77,7 @@ class Program:
         return self.process.wait(LONG_S)
 
     def pause(self) -> None:
-        self.process.send_signal(signal.SIGSTOP)
+        pause(self.process.pid)
 
     def resume(self) -> None:
         self.process.send_signal(signal.SIGCONT)
